@@ -1,0 +1,92 @@
+"""Puts a library, an engine and the answer chain together for the CLI, the web app and Python."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from bot import weights
+from bot.chain import AnswerChain, ChainOptions
+from bot.models.base import Engine, EngineOptions
+from bot.models.opening import open_engine
+from store.embeddings import Embedder, open_embedder
+from store.library import Library
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+Notify = Callable[[str], None]
+
+
+def embedder_for(settings: "Settings", *, progress: weights.Progress | None = None) -> Embedder:
+    """The embedder the settings name; the default one's weights are fetched when they are not there."""
+    return open_embedder(
+        settings.embedder,
+        base_url=settings.base_url,
+        weights_dir=weights.folder(),
+        fetch=lambda name: weights.ensure(name, progress=progress),
+    )
+
+
+def engine_for(settings: "Settings", *, spec: str | None = None, notify: Notify | None = None) -> Engine:
+    """The engine the settings name. It loads in the background; the first call waits for it."""
+    return open_engine(
+        spec or settings.model,
+        EngineOptions(
+            base_url=settings.base_url,
+            api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+            context_tokens=settings.context_tokens,
+            threads=settings.threads,
+            slots=settings.slots,
+            states_dir=str(Path(settings.library) / "kv"),
+            states_bytes=settings.states_bytes,
+            notify=notify,
+        ),
+    )
+
+
+def build_chain(library: Library, engine: Engine, settings: "Settings") -> AnswerChain:
+    return AnswerChain(library, engine, ChainOptions(k=settings.k, most_articles=settings.most_articles))
+
+
+class Session:
+    """An open library and a loading engine; use it as a context manager.
+
+    Opening overlaps: the engine reads its weights while the library is opened and the first question looked up.
+
+    Raises:
+        CitewireError: The library or the model cannot be opened.
+    """
+
+    def __init__(self, settings: "Settings", *, notify: Notify | None = None) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._notify = notify
+        self.engine = engine_for(settings, notify=notify)
+        try:
+            self.library = Library.open(Path(settings.library), embedder=embedder_for(settings))
+        except BaseException:
+            self.engine.close()
+            raise
+        self.chain = build_chain(self.library, self.engine, settings)
+
+    def switch_model(self, spec: str) -> None:
+        """Answers with another model from now on; the old one is closed once the new one is open."""
+        with self._lock:
+            engine = engine_for(self.settings, spec=spec, notify=self._notify)
+            old, self.engine = self.engine, engine
+            self.chain = build_chain(self.library, engine, self.settings)
+        old.close()
+
+    def close(self) -> None:
+        self.engine.close()
+        self.library.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,124 @@
+"""What is measured about a draft before the program decides: model checks of one token, and words compared."""
+
+import re
+import threading
+from dataclasses import asdict, dataclass
+
+from bot import prompt
+from bot.grounding.evidence import Evidence
+from bot.grounding.words import Weights, content_words, names, numbers
+from bot.models.base import Engine
+from bot.questions import Kind, language_of
+from bot.reading import Reading
+
+_DATE_LIKE = re.compile(
+    r"\b(?:\d{4}|january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday"
+    r"|thursday|friday|saturday|sunday|today|yesterday|century|decade|morning|evening|noon|midnight)\b|\d{1,2}[:.]\d{2}|\d{1,2}(?:st|nd|rd|th)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Measurements of one draft against one reading; None where it could not be measured.
+
+    Attributes:
+        answerable: Log-odds that the article states the answer.
+        stated: Log-odds that the evidence states the draft as the answer.
+        logprob: Mean log-probability of the draft's tokens.
+        question_coverage: Share of the question's weighted words in the evidence, 0 to 1.
+        article_coverage: The same, in the whole reading.
+        anchor_coverage: Share of the question's words in the one sentence that holds the draft's answer.
+        answer_coverage: Share of the words the draft adds that the evidence holds, 0 to 1.
+        unknown: Names and numbers of the question that the reading does not hold.
+        missing: Names and numbers of the draft that the evidence does not hold.
+        fits: 1 when the draft has what the question asks for (a name, a date, a number), -1 when not, 0 when
+            nothing definite is asked.
+        adds: 1 when the draft says more than the question did, 0 when it only repeats it; None for yes or no.
+        similarity: Cosine similarity of question and best passage.
+        polarity: For yes or no: log-odds of "Yes." being stated less those of "No.".
+    """
+
+    answerable: float | None = None
+    stated: float | None = None
+    logprob: float | None = None
+    question_coverage: float | None = None
+    article_coverage: float | None = None
+    anchor_coverage: float | None = None
+    answer_coverage: float | None = None
+    unknown: float = 0.0
+    missing: float = 0.0
+    fits: float = 0.0
+    adds: float | None = None
+    similarity: float | None = None
+    polarity: float | None = None
+
+    def as_mapping(self) -> dict[str, float | None]:
+        return asdict(self)
+
+
+def ask_answerable(
+    engine: Engine, reading: Reading, question: str, cancel: threading.Event | None
+) -> float | None:
+    """Log-odds that the article states the answer; shares its beginning with the draft."""
+    return engine.log_odds(prompt.answerable(reading, question), cancel=cancel)
+
+
+def ask_stated(
+    engine: Engine, evidence: Evidence, question: str, draft: str, cancel: threading.Event | None
+) -> float | None:
+    """Log-odds that the evidence states the draft as the answer; its examples stay in the engine."""
+    return engine.log_odds(prompt.stated(evidence.text, question, draft), cancel=cancel)
+
+
+def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:
+    """Names and numbers the question speaks of and the reading, with its headline and outlet, never mentions."""
+    held = frozenset(content_words(reading.text))
+    lacking = [n.text for n in names(question) if not n.words <= held]
+    # "one" and "first" are seldom amounts in a question: only what is written in digits counts.
+    lacking += sorted(
+        {n for n in numbers(question) if n in question.replace(",", "")} - numbers(reading.text)
+    )
+    return tuple(dict.fromkeys(lacking))
+
+
+def fits(kind: Kind, question: str, draft: str) -> float:
+    """Whether the draft brings the kind of thing that was asked for; see `Checks.fits`."""
+    new = set(content_words(draft)) - set(content_words(question))
+    if kind == "when":
+        return 1.0 if _DATE_LIKE.search(draft) else -1.0
+    if kind == "number":
+        return 1.0 if numbers(draft) - numbers(question) else -1.0
+    if kind in ("who", "attribution", "where", "list"):
+        return 1.0 if any(n.words & new for n in names("Answer: x " + draft)) else -1.0
+    return 0.0
+
+
+def compare_words(
+    kind: Kind, question: str, draft: str, reading: Reading, evidence: Evidence, weights: Weights
+) -> Checks:
+    """All measurements that need no model."""
+    new = frozenset(content_words(draft)) - frozenset(content_words(question))
+    adds = None if kind == "yes_no" else float(bool(new))
+    if not same_language(question, reading):
+        # Words of two languages do not meet: what they would show is unknown, not absent.
+        return Checks(
+            answer_coverage=evidence.answer_coverage if same_language(draft, reading) else None, adds=adds
+        )
+    whole = frozenset(content_words(reading.text))
+    return Checks(
+        question_coverage=evidence.question_coverage,
+        article_coverage=weights.coverage(content_words(question), whole),
+        anchor_coverage=evidence.anchor_coverage,
+        answer_coverage=evidence.answer_coverage,
+        unknown=float(min(3, len(unknown_names(question, reading)))),
+        missing=float(min(3, len(evidence.missing))),
+        fits=fits(kind, question, draft),
+        adds=adds,
+    )
+
+
+def same_language(question: str, reading: Reading) -> bool:
+    """Whether a question is in the article's language, as far as can be told; an open guess counts as yes."""
+    asked_in, theirs = language_of(question), reading.article.language
+    return asked_in is None or theirs is None or asked_in == theirs

@@ -1,0 +1,131 @@
+"""Several articles' answers to one question: agreed, updated, corrected, or in conflict."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.grounding.attempt import Attempt
+from bot.grounding.statements import cite, ground, in_its_words, judged, renumbered
+from bot.grounding.words import content_words, numbers
+from bot.reading import Sentence
+from bot.types import Conflict, Statement
+
+_CORRECTS = re.compile(
+    r"\b(?:correction|corrected|corrects|earlier version|revised|clarif\w+|retract\w*|withdr[ae]w\w*|updated?)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """Statements in the order they are shown, citations numbered, and what the articles disagree on."""
+
+    statements: tuple[Statement, ...]
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def compose(accepted: Sequence[Attempt], question: str, sure: float) -> Composed:
+    """One answer out of the accepted attempts, best first.
+
+    Attempts that say the same are cited together. When they differ, the latest article comes first and is named
+    as such; articles of one day stand side by side as a disagreement.
+    """
+    groups = _agreeing(accepted, question)
+    if len(groups) == 1:
+        return Composed(renumbered(_grounded(groups[0], question, sure)))
+    groups.sort(key=lambda g: (_newest(g), max(a.probability for a in g)), reverse=True)
+    claims = [_claim(group, question, sure, at, groups) for at, group in enumerate(groups)]
+    statements = renumbered(claims)
+    return Composed(statements, (Conflict(question, statements),))
+
+
+def _grounded(group: Sequence[Attempt], question: str, sure: float) -> tuple[Statement, ...]:
+    best = group[0]
+    statements: tuple[Statement, ...]
+    if best.extracted:
+        statements = (in_its_words(best.reading.article, best.evidence.sentences[0]),)
+    elif best.pinned:
+        statements = (judged(best.draft, best.reading.article, best.evidence, best.probability, sure),)
+    else:
+        statements = ground(best.draft, question, best.reading, best.weights, best.probability, sure)
+        labels = {s.support for s in statements}
+        if "partly" in labels and "supported" not in labels and best.evidence.sentences:
+            # Where the program is not sure of the model's words, the article's own stand beside them.
+            statements = (*statements, in_its_words(best.reading.article, _telling(best)))
+    others = [
+        a for a in group[1:] if a.evidence.sentences and a.reading.article.id != best.reading.article.id
+    ]
+    if not statements or not others or statements[0].support == "unsupported":
+        return statements
+    extra = [cite(a.reading.article, a.evidence.sentences[0], a.draft) for a in others[:2]]
+    return (replace(statements[0], citations=(*statements[0].citations, *extra)), *statements[1:])
+
+
+def _telling(best: Attempt) -> Sentence:
+    """Of the evidence, the sentence that holds most of what the draft adds to the question."""
+    said = set(content_words(best.draft))
+    return max(best.evidence.sentences, key=lambda s: len(said & set(content_words(s.read_as))))
+
+
+def _claim(
+    group: list[Attempt], question: str, sure: float, at: int, groups: list[list[Attempt]]
+) -> Statement:
+    """The group's answer in one statement that says which outlet said it and when."""
+    made = _grounded(group, question, sure)
+    first = made[0]
+    text = " ".join(s.text for s in made)
+    article = group[0].reading.article
+    outlet = article.source or f"“{article.title}”"
+    day = f" on {_day(group)}" if article.published else ""
+    dates = {_newest(g) for g in groups}
+    if len(dates) == 1 or not article.published:
+        lead = f"{outlet} reported{day}: "
+    elif at == 0:
+        corrected = any(_CORRECTS.search(s.text) for a in group for s in a.evidence.sentences)
+        lead = f"{'Corrected' if corrected else 'Latest'}, {outlet}{day}: "
+    else:
+        lead = f"Earlier, {outlet}{day}: "
+    citations = tuple(c for s in made for c in s.citations)
+    return replace(first, text=lead + text, citations=citations)
+
+
+def _agreeing(accepted: Sequence[Attempt], question: str) -> list[list[Attempt]]:
+    groups: list[list[Attempt]] = []
+    for one in accepted:
+        home = next((g for g in groups if _same_answer(g[0], one, question)), None)
+        if home is None:
+            groups.append([one])
+        else:
+            home.append(one)
+    return groups
+
+
+def _same_answer(a: Attempt, b: Attempt, question: str) -> bool:
+    """Same numbers, same polarity, and most of the words that each adds to the question."""
+    asked = set(content_words(question))
+    numbers_a, numbers_b = numbers(a.draft) - numbers(question), numbers(b.draft) - numbers(question)
+    if _polarity(a.draft) != _polarity(b.draft):
+        return False
+    if numbers_a and numbers_b:
+        return numbers_a <= numbers_b or numbers_b <= numbers_a
+    new_a, new_b = set(content_words(a.draft)) - asked, set(content_words(b.draft)) - asked
+    if not new_a or not new_b:
+        return True
+    return len(new_a & new_b) / min(len(new_a), len(new_b)) >= 0.5
+
+
+def _polarity(draft: str) -> str:
+    match = re.match(r"\W*(yes|no)\b", draft, re.IGNORECASE)
+    return match.group(1).lower() if match else ""
+
+
+def _newest(group: Sequence[Attempt]) -> str:
+    return max(
+        (a.reading.article.published.date.isoformat() for a in group if a.reading.article.published),
+        default="",
+    )
+
+
+def _day(group: Sequence[Attempt]) -> str:
+    published = group[0].reading.article.published
+    return f"{published.date.day} {published.date:%B %Y}" if published else ""

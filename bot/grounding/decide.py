@@ -1,0 +1,87 @@
+"""The calibrated decision: measurements in, a probability out; coefficients are data, fitted by `citewire eval fit`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from math import exp
+from typing import Any
+
+from bot.grounding.polarity import PolarityRule
+from store.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One measurement's place in the model: (value, clipped, - mean) / scale * weight."""
+
+    mean: float
+    scale: float
+    weight: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A logistic model of "the draft answers the question and the article says so".
+
+    Attributes:
+        fitted_on: Names of the case sets, with their counts.
+        threshold: Answer at this probability or above.
+        sure: A statement is called supported at this probability or above.
+        polarity: From where on a yes or a no is taken.
+        extract: The same for answering with the article's own sentence where a draft failed; None never does.
+    """
+
+    model: str
+    fitted_on: str
+    intercept: float
+    features: Mapping[str, Feature]
+    threshold: float
+    sure: float
+    extract: "Calibration | None" = None
+    polarity: PolarityRule = field(default_factory=PolarityRule)
+
+    def probability(self, checks: Mapping[str, float | None]) -> float:
+        """From 0 to 1. A measurement that could not be made counts as average."""
+        total = self.intercept
+        for name, feature in self.features.items():
+            value = checks.get(name)
+            if value is not None:
+                clipped = min(max(value, feature.low), feature.high)
+                total += (clipped - feature.mean) / feature.scale * feature.weight
+        return 1 / (1 + exp(-total))
+
+
+@cache
+def calibration_for(model: str, *, log_odds: bool = True) -> Calibration:
+    """The calibration fitted for this model, else the default; without log-odds the one that does without them."""
+    folder = files("bot.grounding") / "calibration"
+    name = model.partition(":")[2].replace("/", "-").replace(":", "-")
+    wanted = [f"{name}.json", "default.json"] if log_odds else ["words-only.json"]
+    for candidate in wanted:
+        path = folder / candidate
+        if path.is_file():
+            return parse(json.loads(path.read_text("utf-8")), where=candidate)
+    raise ConfigError(f"No calibration file {wanted[-1]} in bot/grounding/calibration; reinstall citewire")
+
+
+def parse(raw: Mapping[str, Any], *, where: str) -> Calibration:
+    """Raises: ConfigError: A key is missing or has the wrong type."""
+    try:
+        return Calibration(
+            model=str(raw["model"]),
+            fitted_on=str(raw["fitted_on"]),
+            intercept=float(raw["intercept"]),
+            features={name: Feature(**values) for name, values in raw["features"].items()},
+            threshold=float(raw["threshold"]),
+            sure=float(raw["sure"]),
+            extract=parse(raw["extract"], where=where) if raw.get("extract") else None,
+            polarity=PolarityRule(**raw.get("polarity", {})),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{where}: not a calibration file ({error}); fit it anew with: citewire eval fit"
+        ) from error

@@ -1,0 +1,137 @@
+"""Finds the sentences of an article that carry a draft."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.grounding.words import Weights, content_words, counted, names, numbers
+from bot.reading import Sentence
+from store.dates import find_date_phrases
+
+_QUESTION_WEIGHT = 0.45
+"""A question's word in a sentence tells less than a word that only the answer brings."""
+_ROLE_PENALTY = {"title": 0.12, "lead": 0.06, "heading": 0.15, "read_time": 0.1, "date": 0.1}
+"""The body says it in full; headline and summary repeat it. Small, so that they still win when they alone tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What carries a draft, and how well.
+
+    Attributes:
+        sentences: In the article's order, the best included; empty when nothing matches.
+        answer_coverage: Share of the weight of the words that the draft adds to the question which these
+            sentences hold, 0 to 1; None when the draft adds none.
+        question_coverage: The same of the question's words.
+        anchor_coverage: Share of the question's words in the one sentence that holds most of what the draft adds: a
+            date or name picked from a sentence about something else has a low one.
+        missing: Names, numbers, counts and dates, as written, that the draft adds and the sentences lack.
+    """
+
+    sentences: tuple[Sentence, ...]
+    answer_coverage: float | None
+    question_coverage: float | None
+    anchor_coverage: float | None
+    missing: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(s.read_as for s in self.sentences)
+
+
+def find_evidence(
+    question: str, draft: str, sentences: Sequence[Sentence], weights: Weights, *, most: int = 2
+) -> Evidence:
+    """The fewest sentences, at most `most`, that hold what the draft says about the question."""
+    asked, said = frozenset(content_words(question)), frozenset(content_words(draft))
+    new = said - asked
+    worth = {w: weights[w] for w in new} | {w: weights[w] * _QUESTION_WEIGHT for w in asked}
+    seen = [frozenset(content_words(s.read_as)) for s in sentences]
+    chosen: list[int] = []
+    covered: frozenset[str] = frozenset()
+    total = sum(worth.values()) or 1.0
+    for _ in range(most):
+        gains = [
+            (sum(worth.get(w, 0.0) for w in words - covered) / total - _ROLE_PENALTY.get(s.role, 0.0), -i)
+            for i, (s, words) in enumerate(zip(sentences, seen, strict=True))
+            if i not in chosen
+        ]
+        best, at = max(gains, default=(0.0, 0))
+        # A second sentence is worth showing when it brings a good part of what the answer says.
+        if best <= (0.0 if not chosen else 0.18):
+            break
+        chosen.append(-at)
+        covered |= seen[-at]
+    return evidence_of(tuple(sentences[i] for i in sorted(chosen)), question, draft, weights)
+
+
+def evidence_of(picked: tuple[Sentence, ...], question: str, draft: str, weights: Weights) -> Evidence:
+    """What these sentences carry of the question and the draft."""
+    asked = frozenset(content_words(question))
+    covered = frozenset().union(*(content_words(s.read_as) for s in picked))
+    new = frozenset(content_words(draft)) - asked
+    return Evidence(
+        picked,
+        weights.coverage(new, covered),
+        weights.coverage(asked, covered),
+        _anchor(new, asked, picked, weights),
+        _missing(draft, question, picked, covered),
+    )
+
+
+def _anchor(
+    new: frozenset[str], asked: frozenset[str], picked: Sequence[Sentence], weights: Weights
+) -> float | None:
+    """Of the sentences that hold most of what is new, the share of the question's words in the best of them."""
+    held = [
+        (weights.coverage(new, words) or 0.0, weights.coverage(asked, words)) for words in map(_words, picked)
+    ]
+    most = max((share for share, _ in held), default=0.0)
+    return max(
+        (asked_share for share, asked_share in held if share >= most - 0.01 and asked_share is not None),
+        default=None,
+    )
+
+
+def _words(sentence: Sentence) -> frozenset[str]:
+    return frozenset(content_words(sentence.read_as))
+
+
+def rank_sentences(
+    question: str,
+    sentences: Sequence[Sentence],
+    weights: Weights,
+    similarities: Sequence[float] | None = None,
+) -> tuple[Sentence, ...]:
+    """Sentences that may answer, best first: shared words, and similarity of meaning where it was measured."""
+    asked = frozenset(content_words(question))
+    total = sum(weights[w] for w in asked) or 1.0
+    scored = []
+    for i, s in enumerate(sentences):
+        shared = sum(weights[w] for w in asked & frozenset(content_words(s.read_as))) / total
+        near = similarities[i] if similarities is not None else 0.0
+        scored.append((shared + near - _ROLE_PENALTY.get(s.role, 0.0), -i, s))
+    return tuple(s for _, _, s in sorted(scored, key=lambda t: (t[0], t[1]), reverse=True))
+
+
+def _missing(
+    draft: str, question: str, picked: Sequence[Sentence], covered: frozenset[str]
+) -> tuple[str, ...]:
+    held_numbers = frozenset().union(*(numbers(s.read_as) for s in picked)) | numbers(question)
+    known = covered | frozenset(content_words(question))
+    lacking = [n.text for n in names(draft) if not n.words <= known]
+    lacking += sorted(numbers(draft) - held_numbers)
+    held = frozenset().union(*(counted(s.read_as) for s in picked))
+    held_counts = {n for n, _ in held}
+    lacking += [
+        f"{n} {what}"
+        for n, what in sorted(counted(draft) - held)
+        if n in held_counts and n not in numbers(question)
+    ]
+    lacking += [p.text for p in find_date_phrases(draft) if not _holds_date(p.text, question, picked)]
+    return tuple(dict.fromkeys(lacking))
+
+
+def _holds_date(phrase: str, question: str, picked: Sequence[Sentence]) -> bool:
+    """Whether one sentence has all of a date: "May" here and "25" there make no 25 May."""
+    parts = frozenset(content_words(phrase))
+    return parts <= frozenset(content_words(question)) or any(parts <= _words(s) for s in picked)

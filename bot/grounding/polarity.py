@@ -1,0 +1,78 @@
+"""Yes-or-no questions: both answers are put to the check, and the program says which one the article bears out.
+
+A small model asked to answer goes along with the question. Asked twice whether an excerpt states the answer, once
+"Yes." and once "No.", its two log-odds part cleanly; where neither stands out the article does not tell.
+"""
+
+import re
+from dataclasses import dataclass
+from math import exp
+from typing import Literal
+
+Word = Literal["yes", "no"]
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "en": ("Yes", "No"),
+    "es": ("Sí", "No"),
+    "fr": ("Oui", "Non"),
+    "de": ("Ja", "Nein"),
+    "it": ("Sì", "No"),
+    "pt": ("Sim", "Não"),
+    "ru": ("Да", "Нет"),
+    "ar": ("نعم", "لا"),
+}
+_LEADING: dict[Word, re.Pattern[str]] = {
+    "yes": re.compile(r"^\W*(?:yes|sí|sì|oui|ja|sim|да|نعم)\b[,:.;\s]*", re.IGNORECASE),
+    "no": re.compile(r"^\W*(?:no|non|nein|não|нет|لا)\b[,:.;\s]*", re.IGNORECASE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PolarityRule:
+    """From where on an answer is taken; in natural-log odds.
+
+    Attributes:
+        yes_from: "Yes." must reach this, and lead "No." by `yes_lead`.
+        no_from: "No." must reach this, and lead "Yes." by `no_lead`.
+    """
+
+    yes_from: float = 1.6
+    yes_lead: float = 1.2
+    no_from: float = 0.5
+    no_lead: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which answer the article bears out; `margin` is positive when it does so clearly enough."""
+
+    word: Word
+    margin: float
+
+    @property
+    def probability(self) -> float:
+        return 1 / (1 + exp(-2.0 * self.margin))
+
+
+def judge(yes: float, no: float, rule: PolarityRule) -> Verdict:
+    """The better borne out of the two answers."""
+    for_yes = min(yes - rule.yes_from, yes - no - rule.yes_lead)
+    for_no = min(no - rule.no_from, no - yes - rule.no_lead)
+    return Verdict("yes", for_yes) if for_yes >= for_no else Verdict("no", for_no)
+
+
+def word_of(draft: str) -> Word | None:
+    """The yes or no a draft begins with, in any of a few languages."""
+    return next((word for word, pattern in _LEADING.items() if pattern.match(draft)), None)
+
+
+def worded(verdict: Verdict, draft: str, sentence: str, language: str | None) -> str:
+    """The answer in words that agree with the verdict: the draft's where it agrees, else the article's own."""
+    said = _WORDS.get(language or "en", _WORDS["en"])[0 if verdict.word == "yes" else 1]
+    theirs = word_of(draft)
+    if theirs == verdict.word:
+        rest = _LEADING[theirs].sub("", draft).strip()
+        return f"{said}, {rest}" if rest else f"{said}: {sentence}"
+    if theirs is None and verdict.word == "no":
+        return f"{said}: {draft}"
+    return f"{said}: {sentence}"

@@ -1,0 +1,532 @@
+"""The embedded engine: llama.cpp's server in this process, behind a private loopback port."""
+
+import atexit
+import contextlib
+import hashlib
+import logging
+import math
+import secrets
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bot import weights
+from bot.errors import ModelBusy, ModelMismatch, ModelUnavailable, QuestionRefused, WeightsMissing
+from bot.models.base import Engine, EngineOptions, Limits, Message, ModelStatus, PrefixState, Reply
+from bot.models.guard import Alive, End, Item, Piece, guarded
+from bot.models.llama_http import Call
+from bot.models.llama_start import BATCH_TOKENS, Running, check_memory, start
+from bot.models.odds import log_odds
+from bot.models.states import Kept, StateFolder
+from store.errors import CitewireError
+
+_log = logging.getLogger(__name__)
+
+_QUEUE = 32
+_LISTED = 20
+_MERGE_TOKENS = 4
+"""The last tokens of a prefix may change when words follow it."""
+_FIELDS = (
+    "content", "stop", "timings", "tokens_evaluated", "tokens_predicted", "stop_type", "id_slot",
+    "completion_probabilities", "tokens", "prompt_progress", "error",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Prefix:
+    """A prefix that was prepared, so that any later call that starts with it may be served from its state."""
+
+    key: str
+    ids: tuple[int, ...]
+
+
+def open_embedded(name: str, options: EngineOptions) -> "EmbeddedEngine":
+    """Opens a pinned model by name, or any GGUF file by its path.
+
+    Raises: WeightsMissing: No pinned model of that name, or no such file.
+    """
+    if name.endswith(".gguf"):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise WeightsMissing(f"There is no model file {path}. Give the path of a .gguf file.")
+        with path.open("rb") as opened:
+            if opened.read(4) != b"GGUF":
+                raise WeightsMissing(f"{path} is not a GGUF model file. Give the path of a .gguf file.")
+        return EmbeddedEngine(name, lambda: path, weights.digest_of(path), options)
+    entry = weights.entry(name)
+    if not entry.file.endswith(".gguf"):
+        raise WeightsMissing(f"{name!r} is not a chat model. Try embedded:qwen2.5-coder-1.5b.")
+
+    def fetch() -> Path:
+        return weights.ensure(name, progress=_notifier(options.notify))
+
+    return EmbeddedEngine(name, fetch, entry.sha256, options)
+
+
+class EmbeddedEngine(Engine):
+    """Loads in the background from the moment it is made; the first call waits and raises what went wrong."""
+
+    def __init__(
+        self, name: str, weights_path: Callable[[], Path], digest: str, options: EngineOptions
+    ) -> None:
+        self.spec = f"embedded:{name}"
+        self.digest = digest
+        self.context_tokens = options.context_tokens
+        self._options = options
+        self._weights_path = weights_path
+        # One slot more than callers: a draft's article and a check's instructions then both stay put.
+        self._slots = max(2, options.slots + 1)
+        self._turns = threading.Semaphore(options.slots)
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._state: Literal["fetching", "loading", "ready", "error"] = "loading"
+        self._running: Running | None = None
+        self._error: BaseException | None = None
+        self._loaded = threading.Event()
+        self._calls: weakref.WeakSet[Call] = weakref.WeakSet()
+        self._closed = False
+        self._frames: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._tokens: OrderedDict[bytes, tuple[int, ...]] = OrderedDict()
+        self._in_slot: OrderedDict[int, tuple[int, ...]] = OrderedDict((n, ()) for n in range(self._slots))
+        self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
+        self._states = self._open_states()
+        # A server that still computes while the interpreter goes away crashes the process.
+        atexit.register(self.close)
+        self._loader = threading.Thread(target=self._load, daemon=True, name="citewire-load")
+        self._loader.start()
+
+    # Calls
+
+    def stream(
+        self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
+    ) -> Iterator[str | Reply]:
+        ids = self._prompt(messages)
+        self._check_fits(len(ids), limits.max_tokens)
+        with self._turn(limits, cancel) as mine:
+            if not mine:
+                yield Reply("", "cancelled", prompt_tokens=len(ids))
+                return
+            self._bring_back(ids)
+            call = self._call()
+            body = self._body(ids, limits, n_probs=1) | {"stream": True, "return_progress": True}
+            yield from guarded(
+                lambda: self._read(call, body, ids),
+                limits,
+                cancel,
+                hang_up=call.hang_up,
+                who=f"The model {self.spec}",
+                refuse_empty=False,
+            )
+
+    def log_odds(
+        self,
+        messages: Sequence[Message],
+        yes: Sequence[str] = ("Yes", " Yes", "yes"),
+        no: Sequence[str] = ("No", " No", "no"),
+        cancel: threading.Event | None = None,
+    ) -> float | None:
+        ids = self._prompt(messages)
+        limits = Limits(max_tokens=1)
+        self._check_fits(len(ids), 1)
+        listed: list[tuple[str, float]] = []
+        with self._turn(limits, cancel) as mine:
+            if not mine:
+                return None
+            self._bring_back(ids)
+            call = self._call()
+            body = self._body(ids, limits, n_probs=_LISTED) | {"stream": True, "return_progress": True}
+            source = guarded(
+                lambda: self._read(call, body, ids, listed),
+                limits,
+                cancel,
+                hang_up=call.hang_up,
+                who=f"The model {self.spec}",
+                refuse_empty=False,
+            )
+            for _ in source:
+                pass
+        return log_odds(listed, yes, no)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return len(self._prompt(messages))
+
+    def prepare(
+        self, prefix: Sequence[Message], key: str, cancel: threading.Event | None = None
+    ) -> PrefixState:
+        started = time.monotonic()
+        ids = self._prompt(prefix, whole=False)
+        self._check_fits(len(ids), 1)
+        self._prefixes[key] = _Prefix(key, ids)
+        self._prefixes.move_to_end(key)
+        while len(self._prefixes) > 512:
+            self._prefixes.popitem(last=False)
+        with self._turn(Limits(), cancel) as mine:
+            origin = self._have(ids, key, cancel) if mine else None
+        kept = self._states.size(key, ids) if self._states is not None else 0
+        return PrefixState(origin or "none", len(ids), time.monotonic() - started, kept)
+
+    def status(self) -> ModelStatus:
+        if self._state == "error":
+            return ModelStatus(self.spec, "error", detail=str(self._error))
+        return ModelStatus(self.spec, self._state)
+
+    def close(self) -> None:
+        atexit.unregister(self.close)
+        with self._lock:
+            self._closed = True
+            running, self._running = self._running, None
+            calls = list(self._calls)
+        for call in calls:
+            call.hang_up()
+        if running is None and self._state == "loading":
+            self._loader.join()  # loading cannot be interrupted, and must not go on without an interpreter
+        del running  # the last reference: its destructor stops the server and frees the weights
+
+    # Loading
+
+    def _load(self) -> None:
+        try:
+            self._state = "fetching"
+            path = self._weights_path()
+            self._state = "loading"
+            mark = weights.mark_of(path)
+            check_memory(path, self.context_tokens * self._slots)
+            running = start(path, self._options, self._slots, self._states.folder if self._states else None)
+            if weights.mark_of(path) != mark:
+                raise ModelMismatch(f"The model file {path} was replaced while it was loaded. Start again.")
+            with self._lock:
+                if not self._closed:
+                    self._running = running
+            self._state = "ready"
+        except CitewireError as error:
+            self._error, self._state = error, "error"
+        except Exception as error:  # the loader's own errors are RuntimeError and the like; callers get ours
+            _log.debug("loading failed", exc_info=True)
+            unavailable = ModelUnavailable(
+                f"The model {self.spec} could not be loaded: {error} Check the file, or choose another model."
+            )
+            unavailable.__cause__ = error
+            self._error, self._state = unavailable, "error"
+        finally:
+            self._loaded.set()
+
+    def _ready(self) -> Running:
+        self._loaded.wait()
+        if self._error is not None:
+            raise self._error
+        with self._lock:
+            if self._running is None:
+                raise ModelUnavailable(f"The model {self.spec} was closed.")
+            return self._running
+
+    def _call(self) -> Call:
+        running = self._ready()
+        call = Call(running.port, running.api_key)
+        self._calls.add(call)
+        return call
+
+    @contextlib.contextmanager
+    def _turn(self, limits: Limits, cancel: threading.Event | None) -> Iterator[bool]:
+        """Waits for a free slot; gives False if the caller stopped meanwhile."""
+        with self._lock:
+            if self._waiting >= _QUEUE:
+                raise ModelBusy(
+                    f"{_QUEUE} questions are waiting for the model {self.spec}. Try again in a while."
+                )
+            self._waiting += 1
+        try:
+            deadline = time.monotonic() + limits.answer_timeout_s
+            mine = False
+            while not mine and not (cancel is not None and cancel.is_set()):
+                mine = self._turns.acquire(timeout=0.1)
+                if not mine and time.monotonic() > deadline:
+                    raise ModelBusy(
+                        f"The model {self.spec} was busy for {limits.answer_timeout_s:g} s. Try again."
+                    )
+        finally:
+            with self._lock:
+                self._waiting -= 1
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._turns.release()
+
+    # Prompts as token ids
+
+    def _prompt(self, messages: Sequence[Message], *, whole: bool = True) -> tuple[int, ...]:
+        """Token ids of the rendered chat; contents are tokenised as plain text, never as control tokens.
+
+        Args:
+            whole: Otherwise the ids end with the last message's content, as the beginning of longer chats.
+        """
+        frame = self._frame(tuple(message.role for message in messages))
+        ids: list[int] = []
+        for n, (piece, message) in enumerate(zip(frame, messages, strict=False)):
+            ids += self._tokenise(piece, ours=True, first=n == 0)
+            ids += self._tokenise(message.content, ours=False)
+        if whole:
+            ids += self._tokenise(frame[-1], ours=True)
+        return tuple(ids)
+
+    def _frame(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+        """The model's own template around the contents: a piece before each and one after the last."""
+        if roles not in self._frames:
+            marks = [f"content{n}{secrets.token_hex(8)}" for n in range(len(roles))]
+            chat = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+            rest = str(self._call().post("/apply-template", {"messages": chat}, timeout_s=30)["prompt"])
+            pieces: list[str] = []
+            for mark in marks:
+                before, found, rest = rest.partition(mark)
+                if not found or mark in rest:
+                    raise ModelMismatch(
+                        f"The chat template of {self.spec} drops or repeats a message ({', '.join(roles)})."
+                        " Choose an instruction-tuned model."
+                    )
+                pieces.append(before)
+            self._frames[roles] = (*pieces, rest)
+        return self._frames[roles]
+
+    def _tokenise(self, text: str, *, ours: bool, first: bool = False) -> tuple[int, ...]:
+        if not text:
+            return ()
+        name = hashlib.sha256(f"{ours}{first}\0{text}".encode("utf-8", "surrogatepass")).digest()
+        known = self._tokens.get(name)
+        if known is None:
+            body = {"content": text, "parse_special": ours, "add_special": first}
+            known = tuple(self._call().post("/tokenize", body, timeout_s=30)["tokens"])
+            self._tokens[name] = known
+            while len(self._tokens) > 2048:
+                with contextlib.suppress(KeyError):
+                    self._tokens.popitem(last=False)
+        return known
+
+    def _check_fits(self, prompt: int, answer: int) -> None:
+        if prompt + answer > self.context_tokens:
+            raise QuestionRefused(
+                f"The prompt has {prompt} tokens and the answer may have {answer}; {self.spec} reads"
+                f" {self.context_tokens} in all. Ask less at once, or raise the context."
+            )
+
+    # Generation
+
+    def _body(self, ids: Sequence[int], limits: Limits, *, n_probs: int) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "prompt": list(ids),
+            "n_predict": limits.max_tokens,
+            "temperature": limits.temperature,
+            "seed": limits.seed,
+            "stop": list(limits.stop),
+            "n_probs": n_probs,
+            "cache_prompt": True,
+            "response_fields": list(_FIELDS),
+        }
+        if limits.grammar is not None:
+            body["grammar"] = limits.grammar
+        return body
+
+    def _read(
+        self,
+        call: Call,
+        body: dict[str, Any],
+        ids: tuple[int, ...],
+        listed: list[tuple[str, float]] | None = None,
+    ) -> Iterator[Item]:
+        """Translates the server's events; keeps what it says of its slots."""
+        written: list[int] = []
+        done = False
+        try:
+            yield from self._events(call, body, ids, listed, written)
+            done = True
+        finally:
+            if not done:  # which slot a broken call was given, and how much of it was read, nobody tells
+                self._forget_slots()
+
+    def _events(
+        self,
+        call: Call,
+        body: dict[str, Any],
+        ids: tuple[int, ...],
+        listed: list[tuple[str, float]] | None,
+        written: list[int],
+    ) -> Iterator[Item]:
+        for event in call.stream("/completion", body):
+            if "error" in event:
+                raise ModelUnavailable(f"The model {self.spec} failed: {str(event['error'])[:200]}")
+            probabilities = event.get("completion_probabilities") or []
+            if listed is not None and not listed and probabilities:
+                top = probabilities[0].get("top_logprobs", ())
+                listed.extend((one["token"], one["logprob"]) for one in top)
+            if event.get("stop"):
+                timings = event["timings"]
+                self._note(int(event["id_slot"]), (*ids, *written))
+                yield End(
+                    "length" if event["stop_type"] == "limit" else "stop",
+                    prompt_tokens=len(ids),
+                    cached_tokens=int(timings["cache_n"]),
+                    completion_tokens=int(event["tokens_predicted"]),
+                )
+                return
+            written += event.get("tokens", ())
+            if event.get("content"):
+                logprobs = tuple(one["logprob"] for one in probabilities if math.isfinite(one["logprob"]))
+                yield Piece(event["content"], logprobs)
+            else:
+                yield Alive()
+
+    def _forget_slots(self) -> None:
+        for slot in range(self._slots):
+            self._in_slot[slot] = ()
+
+    def _note(self, slot: int, held: tuple[int, ...]) -> None:
+        self._in_slot[slot] = held
+        self._in_slot.move_to_end(slot)
+
+    # Prefix states
+
+    def _open_states(self) -> StateFolder | None:
+        if self._options.states_dir is None:
+            return None
+        import importlib.metadata
+
+        version = importlib.metadata.version("xllamacpp")
+        identity = f"1 {self.digest} {version} {self.context_tokens} {BATCH_TOKENS}"
+        states = StateFolder(
+            Path(self._options.states_dir).absolute(),
+            limit_bytes=self._options.states_bytes,
+            identity=identity,
+        )
+        return states if states.ready() else None
+
+    def _have(
+        self, ids: tuple[int, ...], key: str, cancel: threading.Event | None
+    ) -> Literal["memory", "disk", "computed"] | None:
+        """Makes some slot hold this prefix; None if it was stopped. The caller has its turn."""
+        if self._held(ids) >= len(ids) - _MERGE_TOKENS:
+            return "memory"
+        if self._restore(ids, key):
+            return "disk"
+        computed = self._compute(ids, cancel)
+        if computed is None:
+            return None
+        slot, cached = computed
+        if self._states is not None:
+            self._states.keep(key, ids, lambda file: self._save(slot, file))
+        return "memory" if cached >= len(ids) - _MERGE_TOKENS else "computed"
+
+    def _held(self, ids: tuple[int, ...]) -> int:
+        """Tokens of this prompt's beginning that some slot holds."""
+        return max(_common(ids, held) for held in list(self._in_slot.values()))
+
+    def _bring_back(self, ids: tuple[int, ...]) -> None:
+        """Restores the longest prepared prefix of this prompt if no slot holds it."""
+        if self._states is None:
+            return
+        held = self._held(ids)
+        best: _Prefix | None = None
+        for prefix in list(self._prefixes.values()):
+            size = len(prefix.ids) - _MERGE_TOKENS
+            if size > held and prefix.ids[:size] == ids[:size] and (best is None or size > len(best.ids)):
+                best = prefix
+        if best is not None:
+            self._restore(best.ids, best.key)
+
+    def _restore(self, ids: tuple[int, ...], key: str) -> bool:
+        kept = self._states.find(key, ids) if self._states else None
+        if kept is None or self._states is None:
+            return False
+        slot = next(iter(self._in_slot))  # least recently used
+        try:
+            said = self._call().post(
+                f"/slots/{slot}?action=restore", {"filename": kept.file_name}, timeout_s=30
+            )
+        except CitewireError as error:
+            _log.info("a kept prefix state could not be restored: %s", error)
+            self._lose(slot, kept)
+            return False
+        if said.get("n_restored") != kept.tokens or kept.tokens < len(ids):
+            self._lose(slot, kept)
+            return False
+        self._note(slot, ids)
+        return True
+
+    def _lose(self, slot: int, kept: Kept) -> None:
+        if self._states is not None:
+            self._states.discard(kept)
+        with contextlib.suppress(CitewireError):
+            self._call().post(f"/slots/{slot}?action=erase", {}, timeout_s=30)
+        self._in_slot[slot] = ()
+
+    def _compute(self, ids: tuple[int, ...], cancel: threading.Event | None) -> tuple[int, int] | None:
+        """Reads the prefix now; returns its slot and the tokens that were in memory already."""
+        body = self._body(ids, Limits(max_tokens=0), n_probs=0)
+        call = self._call()
+        try:
+            with _hung_up_on(cancel, call):
+                said = call.post("/completion", body)
+        except BaseException as error:  # Ctrl-C as well: nobody tells how much of it a slot holds now
+            self._forget_slots()
+            if isinstance(error, CitewireError) and cancel is not None and cancel.is_set():
+                return None
+            raise
+        self._note(int(said["id_slot"]), ids)
+        return int(said["id_slot"]), int(said["timings"]["cache_n"])
+
+    def _save(self, slot: int, file_name: str) -> int | None:
+        try:
+            said = self._call().post(f"/slots/{slot}?action=save", {"filename": file_name}, timeout_s=60)
+        except CitewireError as error:
+            _log.info("a prefix state was not saved: %s", error)
+            return None
+        # A disk that fills up may cut the file without a word.
+        whole = self._states is not None and self._states.holds(file_name, int(said["n_written"]))
+        return int(said["n_saved"]) if whole else None
+
+
+@contextlib.contextmanager
+def _hung_up_on(cancel: threading.Event | None, call: Call) -> Iterator[None]:
+    """Ends the call within a tenth of a second of `cancel`; its caller then gets `ModelUnavailable`."""
+    if cancel is None:
+        yield
+        return
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            if cancel.is_set():
+                call.hang_up()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True, name="citewire-stop")
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _common(left: Sequence[int], right: Sequence[int]) -> int:
+    size = min(len(left), len(right))
+    if left[:size] == right[:size]:
+        return size
+    return next(n for n in range(size) if left[n] != right[n])
+
+
+def _notifier(notify: Callable[[str], None] | None) -> weights.Progress | None:
+    if notify is None:
+        return None
+    shown = [-1]
+
+    def progress(done: int, total: int, note: str) -> None:
+        percent = 100 * done // max(total, 1)
+        if percent // 5 != shown[0]:
+            shown[0] = percent // 5
+            notify(f"{note}: {percent} %")
+
+    return progress

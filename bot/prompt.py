@@ -1,0 +1,78 @@
+"""Messages for each thing the model is asked; what is stable stands first so that its state can be kept.
+
+A prompt file holds its roles as `## system`, `## user`, `## assistant` lines. The file is cut into roles before
+any value is put in, so no article or question can make a role of its own.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from string import Template
+
+from bot.models.base import Message, Role
+from bot.prompts import load
+from bot.reading import Reading
+from bot.types import Turn
+
+_ROLE_LINE = re.compile(r"^## (system|user|assistant)\n", re.MULTILINE)
+STATED_KEY = "stated"
+"""Names the state of `stated_prefix` among the engine's kept ones."""
+NAMES = ("read", "draft", "tasks", "answerable", "stated", "rewrite")
+
+
+def versions() -> dict[str, str]:
+    """Name to version of every prompt the answer path uses."""
+    return {name: load(name).version for name in NAMES}
+
+
+@cache
+def _parts(name: str) -> tuple[tuple[Role, Template], ...]:
+    pieces = _ROLE_LINE.split(load(name).text)[1:]
+    roles: list[Role] = pieces[::2]  # type: ignore[assignment]  # the pattern lists the three roles
+    return tuple((role, Template(text.strip())) for role, text in zip(roles, pieces[1::2], strict=True))
+
+
+def _messages(name: str, **values: str) -> tuple[Message, ...]:
+    return tuple(Message(role, text.substitute(values)) for role, text in _parts(name))
+
+
+def reading_prefix(reading: Reading) -> tuple[Message, ...]:
+    """The fixed beginning of every call about this stretch of article."""
+    return _messages("read", fence=reading.fence, article=reading.text)
+
+
+def draft(reading: Reading, question: str, kind: str) -> tuple[Message, ...]:
+    tasks = _tasks()
+    return reading_prefix(reading) + _messages(
+        "draft", question=question, task=tasks.get(kind, tasks["other"])
+    )
+
+
+@cache
+def _tasks() -> dict[str, str]:
+    """What the draft is told to do, by the kind of question."""
+    return dict(line.split(": ", 1) for line in load("tasks").text.splitlines() if ": " in line)
+
+
+def answerable(reading: Reading, question: str) -> tuple[Message, ...]:
+    return reading_prefix(reading) + _messages("answerable", question=question)
+
+
+def stated(excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
+    return _messages("stated", excerpt=excerpt, question=question, answer=answer)
+
+
+def stated_prefix() -> tuple[Message, ...]:
+    """All of the check's prompt that never changes."""
+    return _messages("stated", excerpt="", question="", answer="")[:-1]
+
+
+def rewrite(history: Sequence[Turn], question: str) -> tuple[Message, ...]:
+    """Only the last turns matter to a follow-up; long answers are cut so that they cannot crowd it out."""
+    lines = [f"Q: {_cut(t.question, 300)}\nA: {_cut(t.answer, 300)}" for t in history[-3:]]
+    return _messages("rewrite", conversation="\n".join(lines), question=question)
+
+
+def _cut(text: str, most: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"

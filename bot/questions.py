@@ -1,0 +1,197 @@
+"""What kind of thing a question asks for, read from its words alone."""
+
+import re
+from typing import Literal
+
+from store.loaders.language import guess_language
+
+Kind = Literal[
+    "yes_no", "who", "when", "where", "number", "attribution", "quote", "list", "why", "what",
+    "published", "author", "outlet", "headline", "photo", "summary", "articles", "greeting", "capability", "unclear",
+]  # fmt: skip
+"""`published` to `headline` are about an article itself; `summary` to `capability` are no questions about its content."""
+
+MAX_QUESTION_CHARS = 4000
+
+_ARTICLE = r"(?:article|story|report|piece|news item|text|artículo|noticia|статья|статьи|المقال)"
+_ABOUT_ITSELF: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    (
+        "published",
+        re.compile(
+            rf"\b(?:when|what (?:date|day|month|year)|on (?:what|which) (?:date|day)|date|how (?:old|recent))\b.*"
+            rf"\b(?:this|the|that)\s+(?:news\s+)?{_ARTICLE}\b.*\b(?:published|written|posted|released|printed|dated|come out|appear)"
+            rf"|\b(?:publication date|date of publication|dateline)\b|\b(?:date|day) of (?:this|the) (?:news )?{_ARTICLE}\b"
+            rf"|\bhow old is (?:this|the) {_ARTICLE}\b|\bcuándo se publicó\b|\bquand .*\bpublié\b|متى نُ?شر|когда .*опубликован",
+            re.I,
+        ),
+    ),
+    (
+        "author",
+        re.compile(
+            rf"\bwho (?:wrote|authored|is the author|was the author|is the writer|is the journalist|is the reporter)\b.*\b{_ARTICLE}?\b"
+            rf"|\b(?:author|byline|journalist|reporter|writer) (?:of|who wrote|behind) (?:this|the) {_ARTICLE}\b"
+            rf"|\bby whom was (?:this|the) {_ARTICLE} written\b",
+            re.I,
+        ),
+    ),
+    (
+        "outlet",
+        re.compile(
+            rf"\b(?:which|what) (?:outlet|newspaper|publication|website|news site|site|publisher|magazine)\b.*"
+            rf"\b(?:published|publish|printed|carried|ran|posted|wrote|is (?:this|the) {_ARTICLE})\b"
+            rf"|\bwho published (?:this|the) {_ARTICLE}\b|\bwhere was (?:this|the) {_ARTICLE} published\b",
+            re.I,
+        ),
+    ),
+    (
+        "headline",
+        re.compile(rf"\bwhat(?:'s| is| was) the (?:headline|title)\b|\b(?:headline|title) of (?:this|the) {_ARTICLE}\b", re.I),
+    ),
+)  # fmt: skip
+_NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    (
+        "greeting",
+        re.compile(
+            r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|thanks?|thank you|bye|goodbye|hola|buenos días|gracias"
+            r"|bonjour|salut|merci|hallo|привет|спасибо|здравствуйте|مرحبا|شكرا)\b[\s\w,!.]{0,24}\W*$",
+            re.I,
+        ),
+    ),
+    (
+        "capability",
+        re.compile(
+            r"^\W*(?:what can you do|what do you do|who are you|what are you|how do you work|how can you help( me)?|help"
+            r"|what (?:can|may) i ask(?: you)?)\b[^?]{0,30}\??\W*$",
+            re.I,
+        ),
+    ),
+    (
+        "summary",
+        re.compile(
+            rf"\b(?:summari[sz]e|sum up|tl;?dr|give me (?:a|the) (?:summary|overview|gist)|summary of|resum[ea]|résume)\b"
+            rf"|\bwhat (?:is|'s) (?:this|the) {_ARTICLE} about\b|\bmain points?\b",
+            re.I,
+        ),
+    ),
+    (
+        "articles",
+        re.compile(
+            r"\b(?:list|show|which|what) (?:me )?(?:all )?(?:the |my )?(?:articles|stories|documents|sources)\b"
+            r"(?: (?:do you have|are there|are in|have you|in (?:the|my) library|you (?:have|know)).*)?\W*$",
+            re.I,
+        ),
+    ),
+)
+_YES_NO = re.compile(
+    r"^(?:so,? |and |but |then |please tell me:? )*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|am"
+    r"|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|hasn't|haven't|hadn't)\b"
+    r"|^(?:is it (?:true|correct|right)|true or false)\b|^¿?(?:es|son|fue|fueron|ha|han) |^est-ce qu|^هل |\bли\b",
+    re.I,
+)
+_CHOICE = re.compile(r"\bor\b(?! not\b)(?! no\b)", re.I)  # "before or after?" wants one of the two, not a yes
+_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    (
+        "photo",
+        re.compile(r"\b(?:photo(?:graph)?|picture|image|caption)\b", re.I),
+    ),
+    (
+        "attribution",
+        re.compile(
+            r"\baccording to (?:whom|who|which|what)\b"
+            r"|\b(?:who|which (?:\w+ ){0,3}\w+|what (?:\w+ ){0,2}(?:agency|outlet|media|newspaper|source|organi[sz]ation))"
+            r" (?:said|says|reported|reports|claimed|claims|announced|revealed|stated|confirmed|told|quoted|is quoted)\b"
+            r"|\bwho (?:is|was) (?:quoted|cited)\b|\b(?:which|what) (?:news )?(?:agency|outlet|source|sources|media)\b"
+            r"|\bsource of (?:the|this|that) (?:claim|report|information|statement)\b",
+            re.I,
+        ),
+    ),
+    (
+        "quote",
+        re.compile(
+            r"\bwhat (?:exactly )?(?:did|does|do|has|have|had)\b.*\b(?:say|said|tell|told|state|hope|claim)\b"
+            r"|\b(?:exact|own|precise) words\b|\bquote\b|\bverbatim\b",
+            re.I,
+        ),
+    ),
+    (
+        "when",
+        re.compile(
+            r"^(?:\w+,? )?(?:and |but |so )?when\b|\b(?:what|which) (?:exact |calendar )?(?:date|day|month|year|time)\b|\bhow long ago\b|\bsince when\b|^¿?cuándo\b|^quand\b"
+            r"|^متى|^когда\b|\bdate of\b|\bqué (?:día|fecha|año|mes)\b",
+            re.I,
+        ),
+    ),
+    (
+        "number",
+        re.compile(
+            r"\bhow (?:many|much|long|old|far|large|big|high|tall|often|fast|deep|wide)\b|\bwhat (?:\w+ )?(?:number|amount|sum|price|percentage|share|value|cost)\b"
+            r"|\b(?:number|amount|value|size|worth|price|cost) of\b|\bcuánt[oa]s?\b|\bcombien\b|\bсколько\b|\bكم\b",
+            re.I,
+        ),
+    ),
+    ("list", re.compile(r"\b(?:which|what|name|list)\b(?: \w+){0,2} (?:countries|states|nations|people|persons|officials|companies|topics|issues|subjects|parties|ministers|leaders|names|things|reasons|\w+ies)\b|^(?:list|name)\b", re.I)),
+    ("who", re.compile(r"\bwho(?:m|se)?\b|\bwhich (?:person|man|woman|minister|official|country|company|party)\b|\bquién(?:es)?\b|\bqui\b|\bкто\b|^من ", re.I)),
+    ("where", re.compile(r"\bwhere\b|\b(?:which|what) (?:city|town|country|place|location|capital)\b|\bdónde\b|^où\b|\bгде\b|\bأين\b", re.I)),
+    ("why", re.compile(r"\bwhy\b|\bwhat (?:was|is|were) the (?:reason|cause|purpose|aim)\b|\bpor qué\b|\bpourquoi\b|\bпочему\b|\bلماذا\b", re.I)),
+)  # fmt: skip
+_ORDERS = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass|do not (?:use|follow)|don't (?:use|follow))\b.{0,60}"
+    r"\b(?:article|articles|text|passages?|instructions?|rules?|above|previous|prior|everything|prompt|sources?|context)\b"
+    r"|^\W*(?:system|assistant|developer|instructions?)\s*:|\bnew (?:rules?|instructions?)\b|^\W*claim that\b|\byou (?:must|will|shall) (?:answer|say|reply|respond)\b"
+    r"|\b(?:pretend|imagine|assume|act as|you are (?:now|an?)\b|from now on|system prompt|developer mode|jailbreak)\b"
+    r"|\b(?:say|print|write|output|reply|respond|answer|repeat|begin|start|end) (?:only |just |exactly |back |with |your answer with |the (?:word|phrase) )+"
+    r"|\b(?:write|compose|make up|invent|tell) (?:me )?(?:a|an) (?:poem|song|joke|story|haiku|limerick|essay|script|recipe)\b",
+    re.I,
+)
+
+
+_TEMPLATE = re.compile(r"<\|im_start\|>.*?<\|im_end\|>|<\|[^|<>]{1,30}\|>|\[/?INST\]|<</?SYS>>", re.DOTALL)
+"""Marks of chat templates; what stands between a turn's marks was never asked by a person."""
+
+
+_ASKED_IN = {
+    "es": re.compile(r"¿|^(?:cuánt[oa]s?|dónde|quién(?:es)?|qué|cuál(?:es)?|cómo|cuándo|por qué)\b", re.I),
+    "fr": re.compile(
+        r"^(?:quand|où|qui|quel(?:le)?s?|combien|pourquoi|comment|est-ce|qu['’]est-ce|que)\b", re.I
+    ),
+    "de": re.compile(r"^(?:wer|wen|wem|wann|wo|warum|welche[rsnm]?|wieso)\b", re.I),
+    "it": re.compile(r"^(?:chi|che cosa|cosa|quando|dove|perché|quant[oiae]|quale|quali)\b", re.I),
+    "pt": re.compile(r"^(?:quem|quando|onde|quant[oa]s?|qual|quais|por que|o que)\b", re.I),
+}
+
+
+def language_of(question: str) -> str | None:
+    """The question's language by its question word, else by its script and words; None when it cannot be told."""
+    for language, pattern in _ASKED_IN.items():
+        if pattern.search(question.strip()):
+            return language
+    return guess_language(question)
+
+
+def kind_of(question: str) -> Kind:
+    """The kind of a question; "what" when nothing more is told, "unclear" without any word."""
+    text = " ".join(question.split())
+    if not re.search(r"\w", text):
+        return "unclear"
+    for kind, pattern in (*_NOT_ABOUT_CONTENT, *_ABOUT_ITSELF):
+        if pattern.search(text):
+            return kind
+    if _YES_NO.search(text) and not _CHOICE.search(text):
+        return "yes_no"
+    for kind, pattern in _KINDS:
+        if pattern.search(text):
+            return kind
+    return "what"
+
+
+def without_orders(question: str) -> str:
+    """The question without sentences that order the program about instead of asking; "" when nothing is left.
+
+    An order to ignore the articles or to say a given word is no question about them, wherever it is hidden.
+    """
+    question = _TEMPLATE.sub(" ", question)
+    pieces = re.split(
+        r"(?<=[.!?;:\n])\s+|\s+(?:and then|then|, and)\s+(?=\w+ (?:the|a|only|just)\b)", question.strip()
+    )
+    kept = [p for p in pieces if p.strip() and not _ORDERS.search(p)]
+    return " ".join(kept).strip(" ;:")

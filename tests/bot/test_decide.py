@@ -1,0 +1,47 @@
+"""From measurements to a probability."""
+
+import pytest
+
+from bot.grounding.decide import calibration_for, parse
+from store.errors import ConfigError
+
+RAW = {
+    "model": "m",
+    "fitted_on": "made up",
+    "intercept": 0.0,
+    "threshold": 0.5,
+    "sure": 0.9,
+    "features": {"stated": {"mean": 1.0, "scale": 2.0, "weight": 1.0, "low": -3, "high": 3}},
+}
+ONE = parse(RAW, where="test")
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        (1.0, 0.5),  # the mean: (1 - 1) / 2 = 0, and 1 / (1 + e^0) = 0.5
+        (3.0, 0.7310586),  # (3 - 1) / 2 = 1, and 1 / (1 + e^-1)
+        (99.0, 0.7310586),  # clipped to 3
+        (-99.0, 0.1192029),  # clipped to -3: (-3 - 1) / 2 = -2, and 1 / (1 + e^2)
+        (None, 0.5),  # not measured counts as average
+    ],
+)
+def test_probability_by_hand(stated: float | None, expected: float) -> None:
+    assert ONE.probability({"stated": stated, "of no interest": 5.0}) == pytest.approx(expected)
+
+
+def test_an_unknown_model_gets_the_default() -> None:
+    assert calibration_for("ollama:nobody/heard-of:it") == calibration_for("scripted:test")
+
+
+def test_the_default_is_usable() -> None:
+    default = calibration_for("scripted:test")
+    assert 0 < default.threshold <= default.sure <= 1
+    low, high = default.probability({"stated": -20.0}), default.probability({"stated": 20.0})
+    assert 0 < low < high < 1
+
+
+@pytest.mark.parametrize("broken", [{}, {**RAW, "features": 3}, {**RAW, "intercept": "much"}])
+def test_a_file_that_is_no_calibration_is_refused_by_name(broken: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"m\.json"):
+        parse(broken, where="m.json")

@@ -1,0 +1,68 @@
+"""The calibrated decision, fitted to graded attempts."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.grounding.decide import parse
+from evals.fit import Graded, auc, fit, write
+
+
+def graded(n: int = 100) -> list[Graded]:
+    """Right attempts have log-odds above those of wrong ones; "unknown" tells nothing."""
+    return [
+        Graded(f"c{i}", {"stated": (2.0 if i % 2 else -2.0) + i % 5 / 10, "unknown": 1.0}, bool(i % 2))
+        for i in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ([1, 2, 3, 4], 1.0),
+        ([4, 3, 2, 1], 0.0),
+        ([1, 1, 1, 1], 0.5),
+        ([1, 3, 2, 4], 0.75),  # of the four pairs of a wrong and a right one, three are in order
+    ],
+)
+def test_auc_is_the_share_of_pairs_in_order(score: list[float], expected: float) -> None:
+    assert auc(np.array([0.0, 0.0, 1.0, 1.0]), np.array(score, dtype=np.float64)) == expected
+
+
+def test_what_tells_right_from_wrong_is_found() -> None:
+    found = fit(graded(), model="m", fitted_on="made up", names=("stated", "unknown"), refused_at_most=0.0)
+    calibration = parse(found.calibration, where="test")
+    assert (found.n, found.auc, found.declined, found.refused) == (100, 1.0, 1.0, 0.0)
+    assert calibration.features["stated"].weight > 0
+    assert calibration.features["unknown"].weight == pytest.approx(0.0, abs=1e-6)
+    assert calibration.probability({"stated": 2.0}) > calibration.threshold
+    assert calibration.probability({"stated": -2.0}) < calibration.threshold
+
+
+def test_fitting_twice_gives_the_same() -> None:
+    def once() -> object:
+        return fit(graded(), model="m", fitted_on="x", names=("stated",), refused_at_most=0.04).calibration
+
+    assert once() == once()
+
+
+def test_what_was_not_measured_counts_as_average() -> None:
+    some = [*graded(), Graded("gap", {"stated": None}, True)]
+    found = fit(some, model="m", fitted_on="x", names=("stated", "logprob"), refused_at_most=0.04)
+    assert found.n == 101
+    assert parse(found.calibration, where="test").probability({}) == pytest.approx(
+        parse(found.calibration, where="test").probability({"stated": None, "logprob": None})
+    )
+
+
+def test_too_few_of_a_kind_are_refused_with_both_counts() -> None:
+    with pytest.raises(ValueError, match="9 right and 9 wrong"):
+        fit(graded(18), model="m", fitted_on="x", names=("stated",))
+
+
+def test_a_written_calibration_reads_back(tmp_path: Path) -> None:
+    made = fit(graded(), model="m", fitted_on="made up", names=("stated",), refused_at_most=0.04).calibration
+    write(made, tmp_path / "m.json")
+    assert json.loads((tmp_path / "m.json").read_text()) == made

@@ -1,0 +1,51 @@
+"""A released prompt is never edited: each version is pinned by its hash, and each can be rendered."""
+
+import hashlib
+from importlib.resources import files
+
+import pytest
+
+from bot.prompts import load, names, versions_of
+
+RELEASED = {
+    "answerable/v1": "7d725484cb5c1cf13d18d0b88e28c55580f030b6ef151c4a0e3a174b9b4362fa",
+    "draft/v1": "fcfd7fa3a784c8973572b52860a896e70ccd49a0357de5a907f581abe2b9269f",
+    "draft/v2": "79c3cd0f8a34fed4dab0ea866779f5b3cc9c1c701854299adb264425525b60a0",
+    "read/v1": "8bc4ae61eee6a028bd6bbcb3fc3fafcf19534423778f080bf2cfade73fc00511",
+    "rewrite/v1": "99ffb05dc052bf21a9193688c9d61f06a5b895425a67c33652ed7d8187a29078",
+    "stated/v1": "6454063d44ebd2da6bb18fc20444c07dfd58f7c2775102679cae12dae7af71d5",
+    "tasks/v1": "646a55eabecb5b770a4549ac186677d9b62d9cd793145ed754457459fc9c97ff",
+    "truth/v1": "90cb5ab3afb8007a8136b7d0cecdf7386d2bded6fe482dcdce4f3fd1890d74c0",
+}
+"""Prompt and version to the SHA-256 of its file. A new version is added here; a line here is never changed."""
+
+
+def _shipped() -> dict[str, str]:
+    return {
+        f"{name}/{version}": load(name, version).sha256 for name in names() for version in versions_of(name)
+    }
+
+
+def test_every_shipped_prompt_is_pinned_and_unchanged() -> None:
+    assert _shipped() == RELEASED
+
+
+@pytest.mark.parametrize("released", RELEASED)
+def test_a_hash_is_of_the_whole_file(released: str) -> None:
+    raw = (files("prompts") / f"{released}.md").read_bytes()
+    assert hashlib.sha256(raw).hexdigest() == RELEASED[released]
+
+
+@pytest.mark.parametrize("released", RELEASED)
+def test_every_version_renders_with_exactly_its_variables(released: str) -> None:
+    prompt = load(*released.split("/"))
+    hostile = {name: f"{{{name}}} $question ${{article}} %s {{0}} <{name}>" for name in prompt.variables}
+    text = prompt.render(**hostile)
+    assert prompt.description
+    for value in hostile.values():
+        assert value in text  # a value is never taken for a template
+
+
+def test_versions_are_numbered_from_one_without_a_gap() -> None:
+    for name in names():
+        assert versions_of(name) == tuple(f"v{n}" for n in range(1, len(versions_of(name)) + 1))
