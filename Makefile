@@ -23,7 +23,7 @@ demo: $(STAMP)
 
 # All tests: unit | models | live | web. Without an Ollama or a Chromium those stages are skipped, and it says so.
 test: $(DEV_STAMP)
-	@$(BIN)/citewire models fetch all-MiniLM-L6-v2 all-MiniLM-L6-v2-tokenizer smollm2-135m >/dev/null
+	@$(BIN)/citewire models fetch all-MiniLM-L6-v2 all-MiniLM-L6-v2-tokenizer smollm2-135m qwen2.5-coder-0.5b qwen2.5-coder-1.5b >/dev/null
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(DEV_STAMP)
