@@ -25,6 +25,11 @@ class Call:
         with contextlib.closing(self._connect(timeout_s)) as connection:
             return _object(self._send(connection, path, body).read())
 
+    def look(self, path: str, *, timeout_s: float = 60) -> None:
+        """Asks for a page of the server and waits until it has replied."""
+        with contextlib.closing(self._connect(timeout_s)) as connection:
+            self._send(connection, path, None).read()
+
     def stream(
         self, path: str, body: Mapping[str, Any], *, timeout_s: float = 600
     ) -> Iterator[dict[str, Any]]:
@@ -60,13 +65,13 @@ class Call:
         return connection
 
     def _send(
-        self, connection: http.client.HTTPConnection, path: str, body: Mapping[str, Any]
+        self, connection: http.client.HTTPConnection, path: str, body: Mapping[str, Any] | None
     ) -> http.client.HTTPResponse:
         try:
             connection.request(
-                "POST",
+                "GET" if body is None else "POST",
                 path,
-                json.dumps(body).encode(),
+                None if body is None else json.dumps(body).encode(),
                 {
                     "Content-Type": "application/json",
                     "Authorization": f"Bearer {self.api_key}",

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.errors import ModelUnavailable
 from bot.models.base import EngineOptions
+from bot.models.llama_http import Call
 
 BATCH_TOKENS = 64
 """Prompt tokens between two looks at whether the caller has gone: a stop waits for one batch.
@@ -60,8 +61,13 @@ def start(path: Path, options: EngineOptions, slots: int, states: Path | None) -
     params.cors_origins = "http://127.0.0.1"
     params.hostnames = ["127.0.0.1"]
     params.port = 0
+    params.endpoint_slots = True
     server = xllamacpp.Server(params)
-    return Running(server, int(server.listening_address.rpartition(":")[2]), api_key)
+    port = int(server.listening_address.rpartition(":")[2])
+    # It listens before its task loop has begun, and a stop that comes before the loop is forgotten by it: the
+    # destructor would then wait for ever. What the slots are doing is told by the loop itself.
+    Call(port, api_key).look("/slots")
+    return Running(server, port, api_key)
 
 
 def _threads() -> int:
