@@ -87,8 +87,9 @@ def read_ahead(
     total, read, whole = sum(one.chars for one in chosen), 0, 0
     tell = progress or (lambda done, total, note: None)
     tell(0, total, NOTE)
-    state = engine.prepare(prompt.stated_prefix(), prompt.STATED_KEY, cancel)
-    used = largest = state.kept_bytes
+    states = [engine.prepare(prefix, key, cancel) for key, prefix in prompt.check_prefixes()]
+    state = states[-1]
+    used, largest = sum(s.kept_bytes for s in states), max(s.kept_bytes for s in states)
     for one in chosen:
         for reading in _stretches(library, one.id):
             if state.kept_bytes == 0 or used + largest > budget_bytes or _is_set(cancel):

@@ -15,10 +15,11 @@ from bot import prompt
 from bot.about import Said, about_article, no_question
 from bot.candidates import Candidate, find_candidates
 from bot.errors import QuestionRefused
-from bot.grounding.attempt import Attempt, attempt, extract
+from bot.grounding.attempt import Attempt, Telling, answering, attempt, extract, find_telling
 from bot.grounding.checks import unknown_names
 from bot.grounding.compose import Composed, compose
 from bot.grounding.decide import Calibration, calibration_for
+from bot.grounding.words import Weights
 from bot.history import Standalone, standalone
 from bot.models.base import Engine
 from bot.questions import MAX_QUESTION_CHARS, Kind, kind_of, without_orders
@@ -158,6 +159,9 @@ class AnswerChain(Runnable[Question | str | Mapping[str, Any], Answer]):
             if self._accepted(course) and not candidate.competes:
                 continue
             began = time.perf_counter()
+            telling = self._tells(course, candidate, cancel) if course.attempts else None
+            if telling is not None and not answering(telling):
+                continue
             for piece in attempt(
                 self.engine,
                 candidate.reading,
@@ -166,6 +170,7 @@ class AnswerChain(Runnable[Question | str | Mapping[str, Any], Answer]):
                 calibration,
                 self.library.similarities,
                 similarity=candidate.similarity,
+                telling=telling,
                 cancel=cancel,
             ):
                 if isinstance(piece, str):
@@ -177,11 +182,14 @@ class AnswerChain(Runnable[Question | str | Mapping[str, Any], Answer]):
             course.timings[f"read_{len(course.attempts)}"] = time.perf_counter() - began
             if cancel is not None and cancel.is_set():
                 return
-        accepted = self._accepted(course)
+        extracted = self._extracted(course, calibration)
+        course.extracted = max(extracted, key=lambda a: a.probability, default=None)
+        standing = {
+            a.reading.key for a in self._accepted(course) if _supported([a], asked, calibration).statements
+        }
+        own_words = [a for a in extracted if a.accepted and a.reading.key not in standing]
+        accepted = [a for a in self._accepted(course) if a.reading.key in standing] + own_words
         composed = _supported(accepted, asked, calibration)
-        if not composed.statements:
-            accepted = self._extracted(course, calibration, cancel)
-            composed = _supported(accepted, asked, calibration)
         if not composed.statements:
             reason: Reason = "not_supported" if self._accepted(course) else "not_stated"
             yield from self._say(course, self._declined(course, reason))
@@ -193,27 +201,27 @@ class AnswerChain(Runnable[Question | str | Mapping[str, Any], Answer]):
         suggestions = follow_ups(accepted[0].reading, asked, kept)
         yield Finished(replace(answer, conflicts=composed.conflicts, suggestions=suggestions))
 
+    def _tells(
+        self, course: _Course, candidate: Candidate, cancel: threading.Event | None
+    ) -> tuple[Telling, ...] | None:
+        """What a further candidate's sentences tell, before it is read; None where that cannot be known."""
+        if course.kind == "yes_no":
+            return None
+        reading = candidate.reading
+        weights = Weights(s.read_as for s in reading.sentences)
+        asked = course.standalone.text
+        return find_telling(self.engine, reading, asked, weights, self.library.similarities, cancel) or None
+
     def _accepted(self, course: _Course) -> list[Attempt]:
         return sorted((a for a in course.attempts if a.accepted), key=lambda a: -a.probability)
 
-    def _extracted(
-        self, course: _Course, calibration: Calibration, cancel: threading.Event | None
-    ) -> list[Attempt]:
-        """The article's own sentence where no draft held, from the reading that most likely tells."""
-        if calibration.extract is None or course.kind == "yes_no":
+    def _extracted(self, course: _Course, calibration: Calibration) -> list[Attempt]:
+        """Of each reading its own best sentence, for where the draft does not hold; the likeliest first."""
+        rule = calibration.extract
+        if rule is None or course.kind == "yes_no":
             return []
-        likely = max(course.attempts, key=lambda a: a.probability)
-        began = time.perf_counter()
-        course.extracted = extract(
-            self.engine,
-            likely,
-            course.standalone.text,
-            calibration.extract,
-            self.library.similarities,
-            cancel=cancel,
-        )
-        course.timings["extract"] = time.perf_counter() - began
-        return [course.extracted] if course.extracted and course.extracted.accepted else []
+        made = (extract(a, course.standalone.text, rule) for a in course.attempts)
+        return sorted((e for e in made if e is not None), key=lambda e: -e.probability)
 
     def _declined(self, course: _Course, reason: Reason) -> Said:
         """What the articles lack, as far as words can show it."""

@@ -15,9 +15,7 @@ from bot.reading import Reading
 from bot.types import Turn
 
 _ROLE_LINE = re.compile(r"^## (system|user|assistant)\n", re.MULTILINE)
-STATED_KEY = "stated"
-"""Names the state of `stated_prefix` among the engine's kept ones."""
-NAMES = ("read", "draft", "tasks", "answerable", "stated", "rewrite")
+NAMES = ("read", "draft", "tasks", "answerable", "stated", "answers", "rewrite")
 
 
 def versions() -> dict[str, str]:
@@ -62,9 +60,16 @@ def stated(excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
     return _messages("stated", excerpt=excerpt, question=question, answer=answer)
 
 
-def stated_prefix() -> tuple[Message, ...]:
-    """All of the check's prompt that never changes."""
-    return _messages("stated", excerpt="", question="", answer="")[:-1]
+def answers(sentence: str, question: str) -> tuple[Message, ...]:
+    return _messages("answers", sentence=sentence, question=question)
+
+
+def check_prefixes() -> tuple[tuple[str, tuple[Message, ...]], ...]:
+    """What never changes of the checks with examples, each with the name of its state among the engine's kept ones."""
+    return (
+        ("stated", stated("", "", "")[:-1]),
+        ("answers", answers("", "")[:-1]),
+    )
 
 
 def rewrite(history: Sequence[Turn], question: str) -> tuple[Message, ...]:

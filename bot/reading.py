@@ -6,15 +6,17 @@ come from this text; they are cut from the record.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 
 from store.chunking import sentences
 from store.dates import DateRange, describe, find_date_phrases, resolve_relative
 from store.types import Article, SectionKind
 
-READING_VERSION = 2
+READING_VERSION = 3
 LABELS: dict[SectionKind, str] = {
     "title": "Headline: ",
     "date": "Date of publication: ",
@@ -69,6 +71,12 @@ class Reading:
     sentences: tuple[Sentence, ...]
 
 
+_AHEAD = re.compile(
+    r"\b(?:will|shall|is to be|are to be|due|planned|scheduled|expected|from)\b[^.!?]*$", re.IGNORECASE
+)
+"""Before a weekday, on the same sentence's way to it: the weekday is still to come."""
+
+
 @lru_cache(maxsize=256)
 def sentences_of(article: Article) -> tuple[Sentence, ...]:
     """All sentences of an article in order, each with its part and its dates."""
@@ -98,8 +106,12 @@ def _dates(article: Article, text: str) -> tuple[tuple[str, str], ...]:
     if article.published is None:
         return ()
     found = []
-    for phrase in find_date_phrases(text):
-        days = resolve_relative(phrase, article.published.date)
+    phrases = find_date_phrases(text)
+    for phrase, following in zip_longest(phrases, phrases[1:]):
+        if following is not None and text[phrase.end : following.start] in (" ", ", "):
+            continue  # "Saturday 12 October": the day that follows says which Saturday
+        ahead = _AHEAD.search(text[max(0, phrase.start - 80) : phrase.start]) is not None
+        days = resolve_relative(phrase, article.published.date, ahead=ahead)
         if days is not None and _spoken(phrase.text, days).casefold() != phrase.text.casefold():
             found.append((phrase.text, _spoken(phrase.text, days)))
     return tuple(found)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from evals.records import read_runs
 FEATURES: Mapping[str, tuple[float, float]] = {
     "answerable": (-8.0, 8.0),
     "stated": (-8.0, 8.0),
+    "answers": (-6.0, 6.0),
+    "evidence_answers": (-6.0, 6.0),
     "logprob": (-1.5, 0.0),
     "question_coverage": (0.0, 1.0),
     "article_coverage": (0.0, 1.0),
@@ -33,10 +36,16 @@ FEATURES: Mapping[str, tuple[float, float]] = {
     "similarity": (0.0, 1.0),
 }
 """What a calibration may use, with the range each is clipped to."""
-EXTRACT_FEATURES = ("answerable", "stated", "question_coverage", "article_coverage", "unknown", "similarity")
+EXTRACT_FEATURES = ("answers", "question_coverage", "article_coverage")
 """What tells of a sentence that answers; its other measurements are the same for all."""
-NEED_LOG_ODDS = ("answerable", "stated", "logprob")
+DRAFT_FEATURES = ("stated", "answers", "evidence_answers", "anchor_coverage", "missing", "fits", "logprob")
+"""What tells a right draft from a wrong one; with more of them it did worse on cases it had not seen."""
+GATE_FEATURES = ("answers", "answerable")
+"""What tells whether the article answers at all, whatever was drafted."""
+NEED_LOG_ODDS = ("answerable", "stated", "answers", "evidence_answers", "logprob")
 Matrix = NDArray[np.float64]
+Part = Literal["gate", "draft", "extract"]
+"""What is fitted: that the article answers at all, that the draft is right, that the best sentence is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +81,12 @@ def fit(
     fitted_on: str,
     names: Sequence[str],
     refused_at_most: float | None = None,
-    wrong_at_most: float = 0.1,
 ) -> Fit:
     """Fits on all, judges by five-fold cross-validation with folds chosen by the hash of the case's id.
 
     The threshold is the highest that refuses at most `refused_at_most` of the right attempts when they are judged
-    by a model that has not seen them; without it, the lowest above which at most `wrong_at_most` are wrong.
+    by a model that has not seen them; without it, the one that keeps the shares of right ones refused and of wrong
+    ones let through smallest together.
 
     Raises:
         ValueError: Fewer than ten right or ten wrong attempts.
@@ -93,7 +102,7 @@ def fit(
     ridge = min((0.3, 1.0, 3.0, 10.0), key=lambda r: _loss(y, _held_out(x, y, folds, r)))
     judged = _held_out(x, y, folds, ridge)
     threshold = (
-        _sure(y, judged, wrong_at_most)
+        _balanced(y, judged)
         if refused_at_most is None
         else float(np.quantile(judged[y == 1], refused_at_most))
     )
@@ -173,6 +182,14 @@ def _loss(y: Matrix, p: Matrix) -> float:
     return float(-np.mean(y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9)))
 
 
+def _balanced(y: Matrix, judged: Matrix) -> float:
+    """Half way across the gap where refused right and admitted wrong attempts are fewest, each as a share."""
+    order = np.sort(judged)
+    cuts = (order[1:] + order[:-1]) / 2
+    lost = [(judged[y == 1] < cut).mean() + (judged[y == 0] >= cut).mean() for cut in cuts]
+    return float(cuts[int(np.argmin(lost))])
+
+
 def _sure(y: Matrix, judged: Matrix, wrong_at_most: float = 0.02) -> float:
     """The lowest probability above which at most this share of attempts is wrong, by cross-validation."""
     order = np.argsort(-judged)
@@ -185,16 +202,13 @@ def write(calibration: Mapping[str, object], path: Path) -> None:
     path.write_text(json.dumps(calibration, indent=1) + "\n", "utf-8")
 
 
-def graded_of(out: Path, *, extracted: bool = False) -> tuple[Graded, ...]:
-    """Every tuned case of the first run in a folder whose draft was recorded, graded by that draft.
+def graded_of(out: Path, part: Part) -> tuple[Graded, ...]:
+    """Every tuned case of the first run in a folder whose draft was recorded, graded for one part of the decision.
 
     Holdout cases are left out: nothing is tuned on them.
-
-    Args:
-        extracted: Grade the article's own sentence, where one was tried, instead of the draft.
     """
     run = read_runs(out)[0]
-    text_key, prefix = ("extract", "extract_") if extracted else ("draft", "")
+    text_key, prefix = ("extract", "extract_") if part == "extract" else ("draft", "")
     found = []
     for case in run.cases:
         result = run.results.get(case.id)
@@ -204,10 +218,15 @@ def graded_of(out: Path, *, extracted: bool = False) -> tuple[Graded, ...]:
         # Yes or no is decided by a rule of its own: bot/grounding/polarity.py
         if kind_of(answer["standalone_question"]) == "yes_no":
             continue
+        checks = {name: answer["checks"].get(prefix + name) for name in FEATURES}
+        name = f"{run.header['suite']}:{case.id}"
+        if part == "gate":
+            if not case.abstain_ok:  # of a false premise nobody says whether it is answered
+                found.append(Graded(name, checks, case.answerable))
+            continue
         score = accuracy(case, {**answer, "abstained": False, "answer": answer[text_key]}, {})
         if score is not None and score.value is not None:
-            checks = {name: answer["checks"].get(prefix + name) for name in FEATURES}
-            found.append(Graded(f"{run.header['suite']}:{case.id}", checks, score.value == 1.0))
+            found.append(Graded(name, checks, score.value == 1.0))
     return tuple(found)
 
 
@@ -216,38 +235,27 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="citewire eval fit", description=main.__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of eval runs with one model")
     parser.add_argument("--model", default="default", help="name of the model as in embedded:NAME")
-    parser.add_argument(
-        "--refused-at-most", type=float, default=0.04, help="share of right drafts that may be refused"
-    )
-    parser.add_argument(
-        "--wrong-at-most", type=float, default=0.1, help="share of tried sentences that may be wrong"
-    )
     parser.add_argument("--words-only", action="store_true", help="for engines without log-probabilities")
     parser.add_argument("--out", type=Path, help="file to write; without it nothing is written")
     given = parser.parse_args(arguments)
-    skipped = NEED_LOG_ODDS if given.words_only else ()
-    drafts = _fit_runs(given, [n for n in FEATURES if n not in skipped], extracted=False)
+    worded = [n for n in FEATURES if n not in NEED_LOG_ODDS]
+    drafts = _fit_runs(given, worded if given.words_only else DRAFT_FEATURES, "draft")
     calibration = dict(drafts.calibration)
     sys.stdout.write(_say("drafts", drafts))
     if not given.words_only:
-        sentences = _fit_runs(given, EXTRACT_FEATURES, extracted=True)
-        sys.stdout.write(_say("sentences", sentences))
-        calibration["extract"] = sentences.calibration
+        gate = _fit_runs(given, GATE_FEATURES, "gate")
+        sentences = _fit_runs(given, EXTRACT_FEATURES, "extract")
+        sys.stdout.write(_say("gate", gate) + _say("sentences", sentences))
+        calibration |= {"gate": gate.calibration, "extract": sentences.calibration}
     if given.out:
         write(calibration, given.out)
 
 
-def _fit_runs(given: argparse.Namespace, names: Sequence[str], *, extracted: bool) -> Fit:
-    per_run = {folder.name: graded_of(folder, extracted=extracted) for folder in given.runs}
+def _fit_runs(given: argparse.Namespace, names: Sequence[str], part: Part) -> Fit:
+    per_run = {folder.name: graded_of(folder, part) for folder in given.runs}
     fitted_on = "tuned parts of " + ", ".join(f"{name} ({len(graded)})" for name, graded in per_run.items())
     graded = [g for some in per_run.values() for g in some]
-    if extracted:
-        return fit(
-            graded, model=given.model, fitted_on=fitted_on, names=names, wrong_at_most=given.wrong_at_most
-        )
-    return fit(
-        graded, model=given.model, fitted_on=fitted_on, names=names, refused_at_most=given.refused_at_most
-    )
+    return fit(graded, model=given.model, fitted_on=fitted_on, names=names)
 
 
 def _say(what: str, result: Fit) -> str:

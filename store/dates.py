@@ -95,10 +95,18 @@ def find_date_phrases(text: str) -> tuple[DatePhrase, ...]:
     return tuple(sorted(taken, key=lambda phrase: phrase.start))
 
 
-def resolve_relative(phrase: str | DatePhrase, published: date) -> DateRange | None:
-    """The days a relative phrase means in an article published on `published`; None if it is not one."""
+def resolve_relative(
+    phrase: str | DatePhrase, published: date, *, ahead: bool = False
+) -> DateRange | None:
+    """The days a relative phrase means in an article published on `published`; None if it is not one.
+
+    Args:
+        ahead: The sentence speaks of what is still to come: a bare weekday is then the next one.
+    """
     words = phrase.text if isinstance(phrase, DatePhrase) else phrase
     key = " ".join(words.lower().replace("-", " ").split()).rstrip(".,;:")
+    if ahead and (bare := _BARE_WEEKDAY.fullmatch(key)):
+        key = f"next {bare[1]}"
     for pattern, resolver in _RESOLVERS:
         match = pattern.fullmatch(key)
         if match:
@@ -248,7 +256,7 @@ _Resolver = Callable[[re.Match[str], date], _Days | None]
 
 def _weekday(match: re.Match[str], published: date) -> _Days:
     target, word = _DAYS[match["day"]], match["word"]
-    if word == "next":
+    if word in ("next", "until", "by"):
         day = published + timedelta(days=(target - published.weekday() - 1) % 7 + 1)
     elif word == "last":
         day = published - timedelta(days=(published.weekday() - target - 1) % 7 + 1)
@@ -299,12 +307,12 @@ def _bare_month(match: re.Match[str], published: date) -> _Days:
 
 
 def _bare_day(match: re.Match[str], published: date) -> _Days | None:
+    """The nearest such day: news speaks of days to come as well as of past ones."""
     month, number = _month_number(match["month"]), _ordinal(match["number"])
-    for year in range(published.year, published.year - 9, -1):  # 29 February may be eight years back
-        day = _day(year, month, number)
-        if day is not None and day <= published:
-            return day, day
-    return None
+    years = range(published.year - 8, published.year + 9)  # 29 February may be eight years off
+    days = [day for year in years if (day := _day(year, month, number)) is not None]
+    nearest = min(days, key=lambda day: abs((day - published).days), default=None)
+    return (nearest, nearest) if nearest is not None else None
 
 
 def _week(published: date, step: int) -> _Days:
@@ -332,6 +340,7 @@ _PERIODS: dict[str, Callable[[date, int], _Days]] = {
     "month": _months_on,
     "year": _years_on,
 }
+_BARE_WEEKDAY = re.compile(rf"(?:on )?({_DAY.lower()})(?: (?:morning|afternoon|evening|night))?", re.IGNORECASE)
 _MONTH_KEY = rf"(?P<month>{_MONTH})"
 _NUMBER_KEY = rf"(?P<number>{_NUMBER})"
 _RESOLVERS: tuple[tuple[re.Pattern[str], _Resolver], ...] = tuple(

@@ -5,8 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot import prompt
-from bot.grounding.checks import Checks, ask_answerable, ask_stated, compare_words
-from bot.grounding.decide import Calibration
+from bot.grounding.checks import (
+    Checks,
+    ask_answerable,
+    ask_answers,
+    ask_stated,
+    brings_in_names,
+    compare_words,
+    same_language,
+)
+from bot.grounding.decide import Calibration, calibration_for
 from bot.grounding.evidence import Evidence, evidence_of, find_evidence, rank_sentences
 from bot.grounding.polarity import judge, worded
 from bot.grounding.statements import markers_in, without_markers
@@ -27,6 +35,8 @@ class Attempt:
         draft: Citation marks the model made up are taken out and listed in `unresolved`.
         accepted: The probability passes the threshold that goes with how it was made.
         pinned: The evidence was chosen by the question; the answer was judged by it and is cited with it.
+        told: The article gives what the question asks for, whatever the draft says.
+        telling: The article's sentences that match the question best, each with what is measured of it.
         extracted: The draft is a sentence of the article, because the model's own did not hold.
         probability: Calibrated, that the draft answers the question and the article says so.
     """
@@ -42,6 +52,27 @@ class Attempt:
     unresolved: tuple[str, ...] = ()
     extracted: bool = False
     pinned: bool = False
+    told: bool = True
+    telling: "tuple[Telling, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A sentence of the article that may answer.
+
+    Attributes:
+        answers: Log-odds that it gives what the question asks for.
+        near: Cosine similarity to the question; None where it was not measured.
+    """
+
+    sentence: Sentence
+    answers: float
+    near: float | None
+
+
+def answering(telling: Sequence[Telling]) -> Sentence | None:
+    """The sentence that answers the question by itself; None where none was found to."""
+    return telling[0].sentence if telling and telling[0].answers > 0 else None
 
 
 def attempt(
@@ -53,9 +84,14 @@ def attempt(
     similarities: "Similarities",
     *,
     similarity: float | None = None,
+    telling: Sequence[Telling] | None = None,
     cancel: threading.Event | None = None,
 ) -> Iterator[str | Attempt]:
-    """Yields the draft's pieces as they are written, then the `Attempt`."""
+    """Yields the draft's pieces as they are written, then the `Attempt`.
+
+    Args:
+        telling: What `find_telling` found for this reading, where it was called already.
+    """
     reply: Reply | None = None
     engine.prepare(prompt.reading_prefix(reading), reading.key, cancel)
     for piece in engine.stream(
@@ -66,16 +102,21 @@ def attempt(
         else:
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
-    engine.prepare(prompt.stated_prefix(), prompt.STATED_KEY, cancel)
+    _prepare_checks(engine, cancel)
     draft = without_markers(reply.text).strip()
     weights = Weights(s.read_as for s in reading.sentences)
     drafted = _Drafted(
         engine, reading, question, kind, draft, reply, weights, calibration, similarities, cancel
     )
-    finished = _yes_no(drafted) if kind == "yes_no" else _checked(drafted)
+    finished = _yes_no(drafted) if kind == "yes_no" else _checked(drafted, telling)
     yield replace(
         finished, checks=replace(finished.checks, similarity=similarity), unresolved=markers_in(reply.text)
     )
+
+
+def _prepare_checks(engine: Engine, cancel: threading.Event | None) -> None:
+    for key, prefix in prompt.check_prefixes():
+        engine.prepare(prefix, key, cancel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +141,84 @@ class _Drafted:
         return compare_words(self.kind, self.question, self.draft, self.reading, evidence, self.weights)
 
 
-def _checked(d: _Drafted) -> Attempt:
-    evidence = find_evidence(d.question, d.draft, d.reading.sentences, d.weights)
+def _checked(d: _Drafted, known: Sequence[Telling] | None) -> Attempt:
+    telling = (
+        find_telling(d.engine, d.reading, d.question, d.weights, d.similarities, d.cancel)
+        if known is None
+        else tuple(known)
+    )
+    evidence = find_evidence(d.question, d.draft, d.reading.sentences, d.weights, telling=answering(telling))
+    ours = _answers_of(evidence, telling, d) if d.draft else None
+    found = [t.answers for t in telling] + ([ours] if ours is not None else [])
     checks = replace(
         d.words(evidence),
         answerable=ask_answerable(d.engine, d.reading, d.question, d.cancel),
         stated=d.stated(evidence, d.draft) if d.draft else None,
+        answers=max(found, default=None),
+        evidence_answers=ours,
         logprob=d.reply.mean_logprob,
     )
-    probability = d.calibration.probability(checks.as_mapping())
-    accepted = probability >= d.calibration.threshold
-    return Attempt(d.reading, d.draft, d.reply, evidence, d.weights, checks, probability, accepted)
+    blind = (
+        checks.answerable is None
+    )  # the engine gives no log-odds: nothing can be asked of single sentences
+    calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
+    elsewhere = checks.article_coverage == 0.0  # not one word of the question stands in the article
+    told = not elsewhere and (blind or (bool(telling) and calibration.tells(checks.as_mapping())))
+    probability = calibration.probability(checks.as_mapping())
+    accepted = told and probability >= calibration.threshold and not brings_in_names(d.draft, d.reading)
+    return Attempt(
+        d.reading,
+        d.draft,
+        d.reply,
+        evidence,
+        d.weights,
+        checks,
+        probability,
+        accepted,
+        told=told,
+        telling=telling,
+    )
+
+
+_TRIED = 2
+"""Sentences put to the check; each costs one token."""
+_SHARED, _ALIKE = 0.2, 0.35
+"""A sentence is tried only when it shares this part of the question's words, or is this similar in meaning: the check
+goes along with a sentence about something else altogether."""
+
+
+def find_telling(
+    engine: Engine,
+    reading: Reading,
+    question: str,
+    weights: Weights,
+    similarities: "Similarities",
+    cancel: threading.Event | None,
+) -> tuple[Telling, ...]:
+    """The sentences that match the question best, each asked whether it answers; those that do so most first.
+
+    Needs nothing of the article's state in the engine: a stretch that tells nothing need not be read at all.
+    """
+    _prepare_checks(engine, cancel)
+    sentences, near = _that_may_answer(reading, question, similarities)
+    comparable = same_language(question, reading)
+    made = []
+    for sentence in rank_sentences(question, sentences, weights, near)[:_TRIED]:
+        alike = near[sentences.index(sentence)] if near else 0.0
+        shared = evidence_of((sentence,), question, "", weights).question_coverage or 0.0
+        if alike < _ALIKE and shared < _SHARED and comparable:
+            continue
+        odds = ask_answers(engine, sentence.read_as, question, cancel)
+        if odds is not None:
+            made.append(Telling(sentence, odds, alike if near else None))
+    return tuple(sorted(made, key=lambda t: -t.answers))
+
+
+def _answers_of(evidence: Evidence, telling: Sequence[Telling], d: _Drafted) -> float | None:
+    known = next((t.answers for t in telling if evidence.sentences == (t.sentence,)), None)
+    if known is not None or not evidence.sentences:
+        return known
+    return ask_answers(d.engine, evidence.text, d.question, d.cancel)
 
 
 def _yes_no(d: _Drafted) -> Attempt:
@@ -122,7 +230,7 @@ def _yes_no(d: _Drafted) -> Attempt:
     yes = d.stated(evidence, "Yes.") if excerpt else None
     no = d.stated(evidence, "No.") if excerpt else None
     if yes is None or no is None:
-        return _checked(d)
+        return _checked(d, None)
     verdict = judge(yes, no, d.calibration.polarity)
     text = worded(verdict, d.draft, top[0].text, language_of(d.question))
     cited = evidence_of((top[0],), d.question, text, d.weights)
@@ -139,52 +247,38 @@ def _that_may_answer(
     return sentences, similarities(question, [s.read_as for s in sentences])
 
 
-_SHARED, _ALIKE = 0.2, 0.35
-"""A sentence is tried only when it shares this part of the question's words, or is this similar in meaning."""
-_EXTRACTS = 2
-"""Sentences tried; each costs one check."""
 Similarities = Callable[[str, Sequence[str]], tuple[float, ...] | None]
 
 
-def extract(
-    engine: Engine,
-    failed: Attempt,
-    question: str,
-    calibration: Calibration,
-    similarities: Similarities,
-    *,
-    cancel: threading.Event | None = None,
-) -> Attempt | None:
-    """Answers with the article's own sentence, for where the draft did not hold.
+def extract(failed: Attempt, question: str, calibration: Calibration) -> Attempt | None:
+    """Answers with the article's own sentence, for where the draft did not hold; asks the model nothing more.
 
-    The sentences that best match the question are put to the same check as a draft; the better one is returned,
-    with the probability of its own calibration. None where the article has no sentence that could answer.
+    None where no sentence was tried.
     """
-    sentences, near = _that_may_answer(failed.reading, question, similarities)
-    best: Attempt | None = None
-    for sentence in rank_sentences(question, sentences, failed.weights, near)[:_EXTRACTS]:
-        evidence = evidence_of((sentence,), question, sentence.read_as, failed.weights)
-        like = near[sentences.index(sentence)] if near else 0.0
-        if (evidence.question_coverage or 0.0) < _SHARED and like < _ALIKE:
-            continue  # the check goes along with a sentence about something else altogether
-        checks = replace(
-            failed.checks,
-            stated=ask_stated(engine, evidence, question, sentence.text, cancel),
-            question_coverage=evidence.question_coverage,
-            similarity=like if near else None,
-            answer_coverage=1.0,
-            missing=0.0,
-            logprob=None,
-        )
-        probability = calibration.probability(checks.as_mapping())
-        if best is None or probability > best.probability:
-            best = replace(
-                failed,
-                draft=sentence.read_as,
-                evidence=evidence,
-                checks=checks,
-                probability=probability,
-                extracted=True,
-                pinned=True,
-            )
-    return best
+    if not failed.telling:
+        return None
+    best = failed.telling[0]
+    evidence = evidence_of((best.sentence,), question, best.sentence.read_as, failed.weights)
+    checks = replace(
+        failed.checks,
+        answers=best.answers,
+        evidence_answers=best.answers,
+        question_coverage=evidence.question_coverage,
+        anchor_coverage=evidence.question_coverage,
+        similarity=best.near,
+        stated=None,
+        answer_coverage=1.0,
+        missing=0.0,
+        logprob=None,
+    )
+    probability = calibration.probability(checks.as_mapping())
+    return replace(
+        failed,
+        draft=best.sentence.read_as,
+        evidence=evidence,
+        checks=checks,
+        probability=probability,
+        accepted=failed.told and probability >= calibration.threshold,
+        extracted=True,
+        pinned=True,
+    )

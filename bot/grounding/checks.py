@@ -18,6 +18,9 @@ _DATE_LIKE = re.compile(
 )
 
 
+_BY_NAME = re.compile(r"\bby name\b|\bthe names? of\b|\bnames? (?:is|are|was|were)\b", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Checks:
     """Measurements of one draft against one reading; None where it could not be measured.
@@ -25,6 +28,9 @@ class Checks:
     Attributes:
         answerable: Log-odds that the article states the answer.
         stated: Log-odds that the evidence states the draft as the answer.
+        answers: Log-odds that a sentence of the article gives what the question asks for, whatever the draft says: of
+            those that match the question best, and of the draft's evidence, the highest.
+        evidence_answers: The same of the draft's evidence.
         logprob: Mean log-probability of the draft's tokens.
         question_coverage: Share of the question's weighted words in the evidence, 0 to 1.
         article_coverage: The same, in the whole reading.
@@ -41,6 +47,8 @@ class Checks:
 
     answerable: float | None = None
     stated: float | None = None
+    answers: float | None = None
+    evidence_answers: float | None = None
     logprob: float | None = None
     question_coverage: float | None = None
     article_coverage: float | None = None
@@ -71,6 +79,11 @@ def ask_stated(
     return engine.log_odds(prompt.stated(evidence.text, question, draft), cancel=cancel)
 
 
+def ask_answers(engine: Engine, sentence: str, question: str, cancel: threading.Event | None) -> float | None:
+    """Log-odds that these words give what the question asks for; its examples stay in the engine."""
+    return engine.log_odds(prompt.answers(sentence, question), cancel=cancel)
+
+
 def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:
     """Names and numbers the question speaks of and the reading, with its headline and outlet, never mentions."""
     held = frozenset(content_words(reading.text))
@@ -82,6 +95,12 @@ def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:
     return tuple(dict.fromkeys(lacking))
 
 
+def brings_in_names(draft: str, reading: Reading) -> bool:
+    """Whether a draft speaks of a name that the reading never mentions: taken from the question, or made up."""
+    held = frozenset(content_words(reading.text))
+    return same_language(draft, reading) and any(not n.words <= held for n in names(draft))
+
+
 def fits(kind: Kind, question: str, draft: str) -> float:
     """Whether the draft brings the kind of thing that was asked for; see `Checks.fits`."""
     new = set(content_words(draft)) - set(content_words(question))
@@ -89,7 +108,7 @@ def fits(kind: Kind, question: str, draft: str) -> float:
         return 1.0 if _DATE_LIKE.search(draft) else -1.0
     if kind == "number":
         return 1.0 if numbers(draft) - numbers(question) else -1.0
-    if kind in ("who", "attribution", "where", "list"):
+    if kind in ("who", "attribution", "where", "list") or _BY_NAME.search(question):
         return 1.0 if any(n.words & new for n in names("Answer: x " + draft)) else -1.0
     return 0.0
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.grounding.attempt import Attempt
+from bot.grounding.attempt import Attempt, answering
+from bot.grounding.polarity import word_of
 from bot.grounding.statements import cite, ground, in_its_words, judged, renumbered
 from bot.grounding.words import content_words, numbers
 from bot.reading import Sentence
@@ -47,11 +48,20 @@ def _grounded(group: Sequence[Attempt], question: str, sure: float) -> tuple[Sta
     elif best.pinned:
         statements = (judged(best.draft, best.reading.article, best.evidence, best.probability, sure),)
     else:
-        statements = ground(best.draft, question, best.reading, best.weights, best.probability, sure)
+        statements = ground(
+            best.draft,
+            question,
+            best.reading,
+            best.weights,
+            best.probability,
+            sure,
+            telling=answering(best.telling),
+        )
         labels = {s.support for s in statements}
         if "partly" in labels and "supported" not in labels and best.evidence.sentences:
             # Where the program is not sure of the model's words, the article's own stand beside them.
-            statements = (*statements, in_its_words(best.reading.article, _telling(best)))
+            said = answering(best.telling) or _telling(best)
+            statements = (*statements, in_its_words(best.reading.article, said))
     others = [
         a for a in group[1:] if a.evidence.sentences and a.reading.article.id != best.reading.article.id
     ]
@@ -85,6 +95,8 @@ def _claim(
         lead = f"{'Corrected' if corrected else 'Latest'}, {outlet}{day}: "
     else:
         lead = f"Earlier, {outlet}{day}: "
+    if at == 0 and len(dates) > 1 and (verdict := word_of(text)):
+        lead = f"{verdict.capitalize()}. {lead}"  # what holds now comes first, then who said it when
     citations = tuple(c for s in made for c in s.citations)
     return replace(first, text=lead + text, citations=citations)
 

@@ -32,6 +32,7 @@ class Calibration:
         threshold: Answer at this probability or above.
         sure: A statement is called supported at this probability or above.
         polarity: From where on a yes or a no is taken.
+        gate: Whether the article gives what is asked for, whatever the draft says; None where it cannot be measured.
         extract: The same for answering with the article's own sentence where a draft failed; None never does.
     """
 
@@ -41,8 +42,13 @@ class Calibration:
     features: Mapping[str, Feature]
     threshold: float
     sure: float
+    gate: "Calibration | None" = None
     extract: "Calibration | None" = None
     polarity: PolarityRule = field(default_factory=PolarityRule)
+
+    def tells(self, checks: Mapping[str, float | None]) -> bool:
+        """Whether the article is taken to answer the question at all."""
+        return self.gate is None or self.gate.probability(checks) >= self.gate.threshold
 
     def probability(self, checks: Mapping[str, float | None]) -> float:
         """From 0 to 1. A measurement that could not be made counts as average."""
@@ -78,6 +84,7 @@ def parse(raw: Mapping[str, Any], *, where: str) -> Calibration:
             features={name: Feature(**values) for name, values in raw["features"].items()},
             threshold=float(raw["threshold"]),
             sure=float(raw["sure"]),
+            gate=parse(raw["gate"], where=where) if raw.get("gate") else None,
             extract=parse(raw["extract"], where=where) if raw.get("extract") else None,
             polarity=PolarityRule(**raw.get("polarity", {})),
         )

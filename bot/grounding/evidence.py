@@ -9,6 +9,8 @@ from store.dates import find_date_phrases
 
 _QUESTION_WEIGHT = 0.45
 """A question's word in a sentence tells less than a word that only the answer brings."""
+_TELLING = 0.3
+"""A sentence that was found to answer the question is preferred to one that only shares more words."""
 _ROLE_PENALTY = {"title": 0.12, "lead": 0.06, "heading": 0.15, "read_time": 0.1, "date": 0.1}
 """The body says it in full; headline and summary repeat it. Small, so that they still win when they alone tell."""
 
@@ -39,9 +41,19 @@ class Evidence:
 
 
 def find_evidence(
-    question: str, draft: str, sentences: Sequence[Sentence], weights: Weights, *, most: int = 2
+    question: str,
+    draft: str,
+    sentences: Sequence[Sentence],
+    weights: Weights,
+    *,
+    most: int = 2,
+    telling: Sentence | None = None,
 ) -> Evidence:
-    """The fewest sentences, at most `most`, that hold what the draft says about the question."""
+    """The fewest sentences, at most `most`, that hold what the draft says about the question.
+
+    Args:
+        telling: A sentence known to answer the question; of those that hold as much it is taken.
+    """
     asked, said = frozenset(content_words(question)), frozenset(content_words(draft))
     new = said - asked
     worth = {w: weights[w] for w in new} | {w: weights[w] * _QUESTION_WEIGHT for w in asked}
@@ -51,7 +63,12 @@ def find_evidence(
     total = sum(worth.values()) or 1.0
     for _ in range(most):
         gains = [
-            (sum(worth.get(w, 0.0) for w in words - covered) / total - _ROLE_PENALTY.get(s.role, 0.0), -i)
+            (
+                sum(worth.get(w, 0.0) for w in words - covered) / total
+                - _ROLE_PENALTY.get(s.role, 0.0)
+                + (_TELLING if s is telling and not chosen else 0.0),
+                -i,
+            )
             for i, (s, words) in enumerate(zip(sentences, seen, strict=True))
             if i not in chosen
         ]

@@ -39,17 +39,25 @@ def without_markers(draft: str) -> str:
 
 
 def ground(
-    draft: str, question: str, reading: Reading, weights: Weights, probability: float, sure: float
+    draft: str,
+    question: str,
+    reading: Reading,
+    weights: Weights,
+    probability: float,
+    sure: float,
+    *,
+    telling: Sentence | None = None,
 ) -> tuple[Statement, ...]:
     """One statement a sentence of the draft, numbered citations from 1; a sentence nothing carries is kept, labelled.
 
     Args:
         probability: That the draft as a whole is right, from the calibrated decision.
         sure: From this probability on a sentence without doubts is "supported".
+        telling: The article's sentence that answers the question by itself, where one was found.
     """
     made: list[Statement] = []
     for text in split_draft(draft):
-        evidence = find_evidence(question, text, reading.sentences, weights)
+        evidence = find_evidence(question, text, reading.sentences, weights, telling=telling)
         made.append(statement(text, question, reading.article, evidence, probability, sure))
     return renumbered(made)
 

@@ -79,8 +79,8 @@ class EmbeddedEngine(Engine):
         self.context_tokens = options.context_tokens
         self._options = options
         self._weights_path = weights_path
-        # One slot more than callers: a draft's article and a check's instructions then both stay put.
-        self._slots = max(2, options.slots + 1)
+        # Two slots more than callers: a draft's article and the examples of both checks then stay put.
+        self._slots = max(3, options.slots + 2)
         self._turns = threading.Semaphore(options.slots)
         self._waiting = 0
         self._lock = threading.Lock()

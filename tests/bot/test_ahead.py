@@ -11,13 +11,14 @@ from bot.cli.main import run
 from bot.errors import ModelUnavailable, QuestionRefused
 from bot.models.base import Message, PrefixState
 from bot.models.scripted import ScriptedEngine
-from bot.prompt import STATED_KEY
+from bot.prompt import check_prefixes
 from bot.settings import load
 from tests.bot.archive import library_of
 from tests.fakes import FakeEmbedder
 
 ALL = ("ferry", "rates", "flood")
 STATE = 1000
+CHECKS = tuple(key for key, _ in check_prefixes())
 
 
 class Keeping(ScriptedEngine):
@@ -36,7 +37,7 @@ class Refusing(Keeping):
     def prepare(
         self, prefix: Sequence[Message], key: str, cancel: threading.Event | None = None
     ) -> PrefixState:
-        if key != STATED_KEY and "Dalby" in str(prefix):
+        if key not in CHECKS and "Dalby" in str(prefix):
             raise QuestionRefused("too long")
         return super().prepare(prefix, key, cancel)
 
@@ -45,7 +46,7 @@ def read(engine: ScriptedEngine) -> list[str]:
     marks = {"Larkhaven": "ferry", "Dalby": "rates", "Ferrol": "flood"}
     calls = [call for call in engine.calls if call.kind == "prepare"]
     return [
-        "check" if call.key == STATED_KEY else next(n for m, n in marks.items() if m in str(call.messages))
+        "check" if call.key in CHECKS else next(n for m, n in marks.items() if m in str(call.messages))
         for call in calls
     ]
 
@@ -54,22 +55,22 @@ def test_checks_come_first_then_the_newest_article(tmp_path: Path) -> None:
     engine = Keeping()
     with library_of(tmp_path) as library:
         done = read_ahead(library, engine, ALL, budget_bytes=10 * STATE)
-    assert read(engine) == ["check", "rates", "ferry", "flood"]  # 2018, 2017, without a date
-    assert (done.articles, done.left, done.bytes, done.keeps) == (3, 0, 4 * STATE, True)
+    assert read(engine) == ["check", "check", "rates", "ferry", "flood"]  # 2018, 2017, without a date
+    assert (done.articles, done.left, done.bytes, done.keeps) == (3, 0, 5 * STATE, True)
 
 
 def test_only_the_named_articles_are_read(tmp_path: Path) -> None:
     engine = Keeping()
     with library_of(tmp_path) as library:
         read_ahead(library, engine, ["flood", "removed since"], budget_bytes=10 * STATE)
-    assert read(engine) == ["check", "flood"]
+    assert read(engine) == ["check", "check", "flood"]
 
 
 def test_reading_ends_before_a_state_would_push_out_another(tmp_path: Path) -> None:
     engine = Keeping()
     with library_of(tmp_path) as library:
-        done = read_ahead(library, engine, ALL, budget_bytes=2 * STATE + 999)
-    assert read(engine) == ["check", "rates"]
+        done = read_ahead(library, engine, ALL, budget_bytes=3 * STATE + 999)
+    assert read(engine) == ["check", "check", "rates"]
     assert (done.articles, done.left) == (1, 2)
 
 
@@ -77,7 +78,7 @@ def test_where_no_state_is_kept_nothing_more_is_read(tmp_path: Path) -> None:
     engine = ScriptedEngine()
     with library_of(tmp_path) as library:
         done = read_ahead(library, engine, ALL, budget_bytes=10 * STATE)
-    assert read(engine) == ["check"]
+    assert read(engine) == ["check", "check"]
     assert (done.articles, done.left) == (0, 3)
 
 
@@ -92,7 +93,7 @@ def test_a_stop_leaves_the_rest(tmp_path: Path) -> None:
             progress=lambda at, total, note: cancel.set() if at else None,
             cancel=cancel,
         )
-    assert read(engine) == ["check", "rates"]
+    assert read(engine) == ["check", "check", "rates"]
     assert done.left == 2
 
 
@@ -100,7 +101,7 @@ def test_an_article_too_long_for_the_context_stops_no_other(tmp_path: Path) -> N
     engine = Refusing()
     with library_of(tmp_path) as library:
         read_ahead(library, engine, ALL, budget_bytes=10 * STATE)
-    assert read(engine) == ["check", "ferry", "flood"]
+    assert read(engine) == ["check", "check", "ferry", "flood"]
 
 
 def test_progress_ends_with_all_characters(tmp_path: Path) -> None:

@@ -77,6 +77,37 @@ def test_a_rejected_draft_is_an_abstention_with_what_was_found(library: Library)
     check_offsets(library, answer)
 
 
+def judging(draft: str, *, answers: float, rest: float) -> ScriptedEngine:
+    """Writes the draft; the check of single sentences gives `answers`, every other check `rest`."""
+
+    def odds(messages: Sequence[Message]) -> float:
+        return answers if messages[-1].content.startswith("Sentence: ") else rest
+
+    return ScriptedEngine(replies=(draft,), odds=(odds,))
+
+
+def test_where_a_draft_does_not_hold_the_article_answers_in_its_own_words(library: Library) -> None:
+    engine = judging("The ferry of Larkhaven carried 999 passengers.", answers=SURE, rest=DOUBTFUL)
+    answer = ask(library, engine, FERRY_QUESTION)
+    assert not answer.abstained
+    assert "999" not in answer.text
+    assert answer.text.startswith("The article says: “The new ferry of Larkhaven left the harbour")
+    assert [s.support for s in answer.statements] == ["supported"]
+    check_offsets(library, answer)
+
+
+def test_where_no_sentence_answers_a_plausible_draft_is_not_said(library: Library) -> None:
+    answer = ask(library, judging(FERRY_ANSWER, answers=DOUBTFUL, rest=3.0), FERRY_QUESTION)
+    assert (answer.abstained, answer.reason) == (True, "not_stated")
+    assert answer.draft == FERRY_ANSWER
+
+
+def test_a_draft_that_takes_over_a_name_the_article_lacks_is_not_said(library: Library) -> None:
+    engine = scripted("Captain Orsino Vell said the crossing took 40 minutes.")
+    answer = ask(library, engine, "What did Captain Orsino Vell say about the crossing?")
+    assert "Vell said" not in answer.text
+
+
 @pytest.mark.parametrize("odds", [SURE, DOUBTFUL, 0.0, None])
 @pytest.mark.parametrize(
     "draft", ["", "   ", "zebra", "[1]", "The ferry carried 999 passengers.", FERRY_ANSWER]

@@ -106,3 +106,13 @@ def test_meaning_decides_where_no_word_is_shared() -> None:
 
 def test_equal_sentences_stay_in_the_articles_order() -> None:
     assert rank_sentences("zebra", NEWS, WEIGHTS) == NEWS
+
+
+def test_of_two_sentences_that_say_it_the_telling_one_is_taken() -> None:
+    news = sentences(
+        "Minister Osei met Minister Vane.", "“It went well,” Osei told the press after it.", "Rain fell."
+    )
+    weights = Weights(s.read_as for s in news)
+    asked, said = "Who told the press?", "Minister Osei told the press."
+    assert find_evidence(asked, said, news, weights, most=1).sentences == (news[0],)
+    assert find_evidence(asked, said, news, weights, most=1, telling=news[1]).sentences == (news[1],)

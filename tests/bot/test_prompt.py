@@ -45,7 +45,7 @@ def test_the_check_shares_all_but_its_last_message() -> None:
         prompt.stated("A ship left.", "Who?", "A ship."),
         prompt.stated("It rained.", "What?", "Rain."),
     )
-    assert one[:-1] == other[:-1] == prompt.stated_prefix()
+    assert one[:-1] == other[:-1] == dict(prompt.check_prefixes())["stated"]
     for part in ("A ship left.", "Who?", "A ship."):
         assert part in one[-1].content
 

@@ -50,9 +50,9 @@ def days(phrase: str, published: date) -> tuple[date, date] | None:
         ("On June 5", THURSDAY, date(2017, 6, 5)),
         ("5 June", THURSDAY, date(2017, 6, 5)),
         ("on October 26", THURSDAY, date(2017, 10, 26)),
-        ("on October 27", THURSDAY, date(2016, 10, 27)),
+        ("on October 27", THURSDAY, date(2017, 10, 27)),
         ("on 31st of December", date(2024, 1, 2), date(2023, 12, 31)),
-        ("on February 29", date(2023, 5, 1), date(2020, 2, 29)),
+        ("on February 29", date(2023, 5, 1), date(2024, 2, 29)),
         ("Sept. 3", THURSDAY, date(2017, 9, 3)),
     ],
 )
@@ -229,3 +229,23 @@ def test_the_seed_was_published_on_its_date_line() -> None:
     found = find_published(SEED.read_text(encoding="utf-8"))
     assert found is not None
     assert (found.date, found.raw, found.confidence) == (THURSDAY, "26 October, 2017", 1.0)
+
+
+FRIDAY = date(2024, 9, 20)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "ahead", "expected"),
+    [
+        ("12 October", False, date(2024, 10, 12)),  # three weeks ahead, not eleven months back
+        ("on 3 January", False, date(2025, 1, 3)),
+        ("until Thursday", False, date(2024, 9, 26)),
+        ("on Monday", False, date(2024, 9, 16)),
+        ("on Monday", True, date(2024, 9, 23)),
+        ("Friday evening", True, date(2024, 9, 27)),
+    ],
+)
+def test_what_is_still_to_come_is_not_put_into_the_past(phrase: str, ahead: bool, expected: date) -> None:
+    found = resolve_relative(phrase, FRIDAY, ahead=ahead)
+    assert found is not None
+    assert (found.first, found.last) == (expected, expected)
