@@ -220,7 +220,7 @@ class AnswerChain(Runnable[Question | str | Mapping[str, Any], Answer]):
         rule = calibration.extract
         if rule is None or course.kind == "yes_no":
             return []
-        made = (extract(a, course.standalone.text, rule) for a in course.attempts)
+        made = (extract(a, course.standalone.text, course.kind, rule) for a in course.attempts)
         return sorted((e for e in made if e is not None), key=lambda e: -e.probability)
 
     def _declined(self, course: _Course, reason: Reason) -> Said:

@@ -12,6 +12,8 @@ from bot.grounding.checks import (
     ask_stated,
     brings_in_names,
     compare_words,
+    fits,
+    named,
     same_language,
 )
 from bot.grounding.decide import Calibration, calibration_for
@@ -163,7 +165,12 @@ def _checked(d: _Drafted, known: Sequence[Telling] | None) -> Attempt:
     )  # the engine gives no log-odds: nothing can be asked of single sentences
     calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
     elsewhere = checks.article_coverage == 0.0  # not one word of the question stands in the article
-    told = not elsewhere and (blind or (bool(telling) and calibration.tells(checks.as_mapping())))
+    nameless = checks.fits < 0 and named(d.question)
+    told = (
+        not elsewhere
+        and not nameless
+        and (blind or (bool(telling) and calibration.tells(checks.as_mapping())))
+    )
     probability = calibration.probability(checks.as_mapping())
     accepted = told and probability >= calibration.threshold and not brings_in_names(d.draft, d.reading)
     return Attempt(
@@ -250,14 +257,15 @@ def _that_may_answer(
 Similarities = Callable[[str, Sequence[str]], tuple[float, ...] | None]
 
 
-def extract(failed: Attempt, question: str, calibration: Calibration) -> Attempt | None:
+def extract(failed: Attempt, question: str, kind: Kind, calibration: Calibration) -> Attempt | None:
     """Answers with the article's own sentence, for where the draft did not hold; asks the model nothing more.
 
-    None where no sentence was tried.
+    None where no sentence was tried. A sentence without the name, date or number that was asked for is no answer.
     """
     if not failed.telling:
         return None
     best = failed.telling[0]
+    has_it = fits(kind, question, best.sentence.read_as)
     evidence = evidence_of((best.sentence,), question, best.sentence.read_as, failed.weights)
     checks = replace(
         failed.checks,
@@ -269,6 +277,7 @@ def extract(failed: Attempt, question: str, calibration: Calibration) -> Attempt
         stated=None,
         answer_coverage=1.0,
         missing=0.0,
+        fits=has_it,
         logprob=None,
     )
     probability = calibration.probability(checks.as_mapping())
@@ -278,7 +287,7 @@ def extract(failed: Attempt, question: str, calibration: Calibration) -> Attempt
         evidence=evidence,
         checks=checks,
         probability=probability,
-        accepted=failed.told and probability >= calibration.threshold,
+        accepted=failed.told and probability >= calibration.threshold and has_it >= 0,
         extracted=True,
         pinned=True,
     )

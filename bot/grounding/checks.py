@@ -101,6 +101,11 @@ def brings_in_names(draft: str, reading: Reading) -> bool:
     return same_language(draft, reading) and any(not n.words <= held for n in names(draft))
 
 
+def named(question: str) -> bool:
+    """Whether a name is expressly asked for: "which groups, by name?" """
+    return _BY_NAME.search(question) is not None
+
+
 def fits(kind: Kind, question: str, draft: str) -> float:
     """Whether the draft brings the kind of thing that was asked for; see `Checks.fits`."""
     new = set(content_words(draft)) - set(content_words(question))
@@ -108,7 +113,7 @@ def fits(kind: Kind, question: str, draft: str) -> float:
         return 1.0 if _DATE_LIKE.search(draft) else -1.0
     if kind == "number":
         return 1.0 if numbers(draft) - numbers(question) else -1.0
-    if kind in ("who", "attribution", "where", "list") or _BY_NAME.search(question):
+    if kind in ("who", "attribution", "where", "list") or named(question):
         return 1.0 if any(n.words & new for n in names("Answer: x " + draft)) else -1.0
     return 0.0
 
