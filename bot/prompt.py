@@ -15,7 +15,7 @@ from bot.reading import Reading
 from bot.types import Turn
 
 _ROLE_LINE = re.compile(r"^## (system|user|assistant)\n", re.MULTILINE)
-NAMES = ("read", "draft", "tasks", "answerable", "stated", "answers", "rewrite")
+NAMES = ("read", "draft", "tasks", "stated", "answers", "rewrite")
 
 
 def versions() -> dict[str, str]:
@@ -50,10 +50,6 @@ def draft(reading: Reading, question: str, kind: str) -> tuple[Message, ...]:
 def _tasks() -> dict[str, str]:
     """What the draft is told to do, by the kind of question."""
     return dict(line.split(": ", 1) for line in load("tasks").text.splitlines() if ": " in line)
-
-
-def answerable(reading: Reading, question: str) -> tuple[Message, ...]:
-    return reading_prefix(reading) + _messages("answerable", question=question)
 
 
 def stated(excerpt: str, question: str, answer: str) -> tuple[Message, ...]:

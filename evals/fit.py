@@ -20,7 +20,6 @@ from evals.metrics.answers import accuracy
 from evals.records import read_runs
 
 FEATURES: Mapping[str, tuple[float, float]] = {
-    "answerable": (-8.0, 8.0),
     "stated": (-8.0, 8.0),
     "answers": (-6.0, 6.0),
     "evidence_answers": (-6.0, 6.0),
@@ -42,7 +41,7 @@ DRAFT_FEATURES = ("stated", "answers", "evidence_answers", "anchor_coverage", "m
 """What tells a right draft from a wrong one; with more of them it did worse on cases it had not seen."""
 GATE_FEATURES = ("answers",)
 """What tells whether the article answers at all, whatever was drafted."""
-NEED_LOG_ODDS = ("answerable", "stated", "answers", "evidence_answers", "logprob")
+NEED_LOG_ODDS = ("stated", "answers", "evidence_answers", "logprob")
 Matrix = NDArray[np.float64]
 Part = Literal["gate", "draft", "extract"]
 """What is fitted: that the article answers at all, that the draft is right, that the best sentence is right."""

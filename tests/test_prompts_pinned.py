@@ -8,7 +8,7 @@ import pytest
 from bot.prompts import load, names, versions_of
 
 RELEASED = {
-    "answerable/v1": "7d725484cb5c1cf13d18d0b88e28c55580f030b6ef151c4a0e3a174b9b4362fa",
+    "answers/v1": "614b3b4689e2e80dedd1008866b305867f21e69a3452f97856c509143b7e1b91",
     "draft/v1": "fcfd7fa3a784c8973572b52860a896e70ccd49a0357de5a907f581abe2b9269f",
     "draft/v2": "79c3cd0f8a34fed4dab0ea866779f5b3cc9c1c701854299adb264425525b60a0",
     "read/v1": "8bc4ae61eee6a028bd6bbcb3fc3fafcf19534423778f080bf2cfade73fc00511",

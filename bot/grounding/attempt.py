@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from bot import prompt
 from bot.grounding.checks import (
     Checks,
-    ask_answerable,
     ask_answers,
     ask_stated,
     brings_in_names,
@@ -154,15 +153,12 @@ def _checked(d: _Drafted, known: Sequence[Telling] | None) -> Attempt:
     found = [t.answers for t in telling] + ([ours] if ours is not None else [])
     checks = replace(
         d.words(evidence),
-        answerable=ask_answerable(d.engine, d.reading, d.question, d.cancel),
         stated=d.stated(evidence, d.draft) if d.draft else None,
         answers=max(found, default=None),
         evidence_answers=ours,
         logprob=d.reply.mean_logprob,
     )
-    blind = (
-        checks.answerable is None
-    )  # the engine gives no log-odds: nothing can be asked of single sentences
+    blind = checks.stated is None  # the engine gives no log-odds: nothing can be asked of single sentences
     calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
     elsewhere = checks.article_coverage == 0.0  # not one word of the question stands in the article
     nameless = checks.fits < 0 and named(d.question)
@@ -188,7 +184,9 @@ def _checked(d: _Drafted, known: Sequence[Telling] | None) -> Attempt:
 
 
 _TRIED = 2
-"""Sentences put to the check; each costs one token."""
+"""Sentences put to the check at the most; each costs as much as half a draft."""
+_PLAIN = 0.5
+"""From these log-odds on a sentence answers so plainly that no other is tried."""
 _SHARED, _ALIKE = 0.2, 0.35
 """A sentence is tried only when it shares this part of the question's words, or is this similar in meaning: the check
 goes along with a sentence about something else altogether."""
@@ -218,11 +216,14 @@ def find_telling(
         odds = ask_answers(engine, sentence.read_as, question, cancel)
         if odds is not None:
             made.append(Telling(sentence, odds, alike if near else None))
+            if odds >= _PLAIN:
+                break
     return tuple(sorted(made, key=lambda t: -t.answers))
 
 
 def _answers_of(evidence: Evidence, telling: Sequence[Telling], d: _Drafted) -> float | None:
-    known = next((t.answers for t in telling if evidence.sentences == (t.sentence,)), None)
+    """Of evidence that holds a sentence that was asked already, what that one told."""
+    known = next((t.answers for t in telling if t.sentence in evidence.sentences), None)
     if known is not None or not evidence.sentences:
         return known
     return ask_answers(d.engine, evidence.text, d.question, d.cancel)

@@ -26,7 +26,6 @@ class Checks:
     """Measurements of one draft against one reading; None where it could not be measured.
 
     Attributes:
-        answerable: Log-odds that the article states the answer.
         stated: Log-odds that the evidence states the draft as the answer.
         answers: Log-odds that a sentence of the article gives what the question asks for, whatever the draft says: of
             those that match the question best, and of the draft's evidence, the highest.
@@ -45,7 +44,6 @@ class Checks:
         polarity: For yes or no: log-odds of "Yes." being stated less those of "No.".
     """
 
-    answerable: float | None = None
     stated: float | None = None
     answers: float | None = None
     evidence_answers: float | None = None
@@ -63,13 +61,6 @@ class Checks:
 
     def as_mapping(self) -> dict[str, float | None]:
         return asdict(self)
-
-
-def ask_answerable(
-    engine: Engine, reading: Reading, question: str, cancel: threading.Event | None
-) -> float | None:
-    """Log-odds that the article states the answer; shares its beginning with the draft."""
-    return engine.log_odds(prompt.answerable(reading, question), cancel=cancel)
 
 
 def ask_stated(

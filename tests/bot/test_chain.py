@@ -55,7 +55,7 @@ def test_an_answer_tells_enough_to_replay_it(library: Library) -> None:
     assert (answer.id, answer.question, answer.as_of) == ("q7", FERRY_QUESTION, date(2019, 1, 1))
     assert (answer.model, answer.model_digest) == ("scripted:test", "sha")
     assert answer.index_fingerprint == library.fingerprint
-    assert {"read", "draft", "answerable", "stated"} <= set(answer.prompts)
+    assert {"read", "draft", "answers", "stated"} <= set(answer.prompts)
     assert {"retrieve", "first_token", "total"} <= set(answer.timings_s)
     assert answer.draft == FERRY_ANSWER
     assert answer.tokens.completion == 7  # words of the draft
