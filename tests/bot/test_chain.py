@@ -96,6 +96,13 @@ def test_where_a_draft_does_not_hold_the_article_answers_in_its_own_words(librar
     check_offsets(library, answer)
 
 
+def test_an_engine_without_log_odds_is_decided_by_words(library: Library) -> None:
+    right = ask(library, scripted(FERRY_ANSWER, odds=None), FERRY_QUESTION)
+    assert "212" in right.text
+    invented = scripted("Captain Orsino Vell paid 77 crowns for the ferry.", odds=None)
+    assert ask(library, invented, "How much did the ferry of Larkhaven cost?").abstained
+
+
 def test_where_no_sentence_answers_a_plausible_draft_is_not_said(library: Library) -> None:
     answer = ask(library, judging(FERRY_ANSWER, answers=DOUBTFUL, rest=3.0), FERRY_QUESTION)
     assert (answer.abstained, answer.reason) == (True, "not_stated")
