@@ -158,7 +158,9 @@ def _checked(d: _Drafted, known: Sequence[Telling] | None) -> Attempt:
         evidence_answers=ours,
         logprob=d.reply.mean_logprob,
     )
-    blind = checks.stated is None  # the engine gives no log-odds: nothing can be asked of single sentences
+    blind = (
+        checks.stated is None and not found
+    )  # an engine without log-odds: nothing can be asked of sentences
     calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
     elsewhere = checks.article_coverage == 0.0  # not one word of the question stands in the article
     nameless = checks.fits < 0 and named(d.question)

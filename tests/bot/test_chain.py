@@ -109,6 +109,10 @@ def test_where_no_sentence_answers_a_plausible_draft_is_not_said(library: Librar
     assert answer.draft == FERRY_ANSWER
 
 
+def test_an_empty_draft_does_not_open_the_gate(library: Library) -> None:
+    assert ask(library, judging("", answers=DOUBTFUL, rest=SURE), FERRY_QUESTION).abstained
+
+
 def test_a_draft_that_takes_over_a_name_the_article_lacks_is_not_said(library: Library) -> None:
     engine = scripted("Captain Orsino Vell said the crossing took 40 minutes.")
     answer = ask(library, engine, "What did Captain Orsino Vell say about the crossing?")
