@@ -1,5 +1,6 @@
 """Passages: exact, whole sentences, small enough for the embedder."""
 
+import os
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -76,8 +77,9 @@ def test_every_sentence_of_the_seed_lies_in_one_passage() -> None:
         assert sum(1 for passage in passages if passage.start <= start and end <= passage.end) == 1
 
 
+@pytest.mark.models
 def test_the_embedder_reads_seed_passages_whole() -> None:
-    weights = Path.home() / ".cache/citewire/weights/all-MiniLM-L6-v2-tokenizer.json"
+    weights = Path(os.environ["CITEWIRE_WEIGHTS"]) / "all-MiniLM-L6-v2-tokenizer.json"
     if not weights.exists():
         pytest.skip("the default embedder's tokenizer is not on this machine")
     from tokenizers import Tokenizer
