@@ -95,9 +95,7 @@ def find_date_phrases(text: str) -> tuple[DatePhrase, ...]:
     return tuple(sorted(taken, key=lambda phrase: phrase.start))
 
 
-def resolve_relative(
-    phrase: str | DatePhrase, published: date, *, ahead: bool = False
-) -> DateRange | None:
+def resolve_relative(phrase: str | DatePhrase, published: date, *, ahead: bool = False) -> DateRange | None:
     """The days a relative phrase means in an article published on `published`; None if it is not one.
 
     Args:
@@ -340,7 +338,9 @@ _PERIODS: dict[str, Callable[[date, int], _Days]] = {
     "month": _months_on,
     "year": _years_on,
 }
-_BARE_WEEKDAY = re.compile(rf"(?:on )?({_DAY.lower()})(?: (?:morning|afternoon|evening|night))?", re.IGNORECASE)
+_BARE_WEEKDAY = re.compile(
+    rf"(?:on )?({_DAY.lower()})(?: (?:morning|afternoon|evening|night))?", re.IGNORECASE
+)
 _MONTH_KEY = rf"(?P<month>{_MONTH})"
 _NUMBER_KEY = rf"(?P<number>{_NUMBER})"
 _RESOLVERS: tuple[tuple[re.Pattern[str], _Resolver], ...] = tuple(
