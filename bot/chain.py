@@ -183,12 +183,10 @@ class AnswerChain(Runnable[Question | str | Mapping[str, Any], Answer]):
             if cancel is not None and cancel.is_set():
                 return
         extracted = self._extracted(course, calibration)
-        course.extracted = max(extracted, key=lambda a: a.probability, default=None)
-        standing = {
-            a.reading.key for a in self._accepted(course) if _supported([a], asked, calibration).statements
-        }
-        own_words = [a for a in extracted if a.accepted and a.reading.key not in standing]
-        accepted = [a for a in self._accepted(course) if a.reading.key in standing] + own_words
+        course.extracted = next(iter(extracted), None)
+        drafts = [a for a in self._accepted(course) if _supported([a], asked, calibration).statements]
+        standing = {a.reading.key for a in drafts}
+        accepted = drafts + [a for a in extracted if a.accepted and a.reading.key not in standing]
         composed = _supported(accepted, asked, calibration)
         if not composed.statements:
             reason: Reason = "not_supported" if self._accepted(course) else "not_stated"

@@ -79,14 +79,12 @@ def fit(
     model: str,
     fitted_on: str,
     names: Sequence[str],
-    refused_at_most: float | None = None,
     at_least: float = 0.0,
 ) -> Fit:
     """Fits on all, judges by five-fold cross-validation with folds chosen by the hash of the case's id.
 
-    The threshold is the highest that refuses at most `refused_at_most` of the right attempts when they are judged
-    by a model that has not seen them; without it, the one that keeps the shares of right ones refused and of wrong
-    ones let through smallest together, but never below `at_least`.
+    The threshold is the one that keeps the shares of right attempts refused and of wrong ones let through smallest
+    together when they are judged by a model that has not seen them, but never below `at_least`.
 
     Raises:
         ValueError: Fewer than ten right or ten wrong attempts.
@@ -101,11 +99,7 @@ def fit(
     folds = np.array([int(hashlib.sha256(g.id.encode()).hexdigest(), 16) % 5 for g in graded])
     ridge = min((0.3, 1.0, 3.0, 10.0), key=lambda r: _loss(y, _held_out(x, y, folds, r)))
     judged = _held_out(x, y, folds, ridge)
-    threshold = (
-        max(at_least, _balanced(y, judged))
-        if refused_at_most is None
-        else float(np.quantile(judged[y == 1], refused_at_most))
-    )
+    threshold = max(at_least, _balanced(y, judged))
     weights = _solve(x, y, ridge)
     calibration: dict[str, object] = {
         "model": model,

@@ -85,7 +85,7 @@ def attempt(
     similarities: "Similarities",
     *,
     similarity: float | None = None,
-    telling: Sequence[Telling] | None = None,
+    telling: tuple[Telling, ...] | None = None,
     cancel: threading.Event | None = None,
 ) -> Iterator[str | Attempt]:
     """Yields the draft's pieces as they are written, then the `Attempt`.
@@ -103,7 +103,8 @@ def attempt(
         else:
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
-    _prepare_checks(engine, cancel)
+    for key, prefix in prompt.check_prefixes():
+        engine.prepare(prefix, key, cancel)
     draft = without_markers(reply.text).strip()
     weights = Weights(s.read_as for s in reading.sentences)
     drafted = _Drafted(
@@ -113,11 +114,6 @@ def attempt(
     yield replace(
         finished, checks=replace(finished.checks, similarity=similarity), unresolved=markers_in(reply.text)
     )
-
-
-def _prepare_checks(engine: Engine, cancel: threading.Event | None) -> None:
-    for key, prefix in prompt.check_prefixes():
-        engine.prepare(prefix, key, cancel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +138,11 @@ class _Drafted:
         return compare_words(self.kind, self.question, self.draft, self.reading, evidence, self.weights)
 
 
-def _checked(d: _Drafted, known: Sequence[Telling] | None) -> Attempt:
+def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     telling = (
         find_telling(d.engine, d.reading, d.question, d.weights, d.similarities, d.cancel)
         if known is None
-        else tuple(known)
+        else known
     )
     evidence = find_evidence(d.question, d.draft, d.reading.sentences, d.weights, telling=answering(telling))
     ours = _answers_of(evidence, telling, d) if d.draft else None
@@ -158,9 +154,8 @@ def _checked(d: _Drafted, known: Sequence[Telling] | None) -> Attempt:
         evidence_answers=ours,
         logprob=d.reply.mean_logprob,
     )
-    blind = (
-        checks.stated is None and not found
-    )  # an engine without log-odds: nothing can be asked of sentences
+    # An engine without log-odds: nothing can be asked of sentences.
+    blind = checks.stated is None and not found
     calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
     elsewhere = checks.article_coverage == 0.0  # not one word of the question stands in the article
     nameless = checks.fits < 0 and named(d.question)
@@ -206,7 +201,6 @@ def find_telling(
 
     Needs nothing of the article's state in the engine: a stretch that tells nothing need not be read at all.
     """
-    _prepare_checks(engine, cancel)
     sentences, near = _that_may_answer(reading, question, similarities)
     comparable = same_language(question, reading)
     made = []

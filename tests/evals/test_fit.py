@@ -32,7 +32,7 @@ def test_auc_is_the_share_of_pairs_in_order(score: list[float], expected: float)
 
 
 def test_what_tells_right_from_wrong_is_found() -> None:
-    found = fit(graded(), model="m", fitted_on="made up", names=("stated", "unknown"), refused_at_most=0.0)
+    found = fit(graded(), model="m", fitted_on="made up", names=("stated", "unknown"))
     calibration = parse(found.calibration, where="test")
     assert (found.n, found.auc, found.declined, found.refused) == (100, 1.0, 1.0, 0.0)
     assert calibration.features["stated"].weight > 0
@@ -43,14 +43,14 @@ def test_what_tells_right_from_wrong_is_found() -> None:
 
 def test_fitting_twice_gives_the_same() -> None:
     def once() -> object:
-        return fit(graded(), model="m", fitted_on="x", names=("stated",), refused_at_most=0.04).calibration
+        return fit(graded(), model="m", fitted_on="x", names=("stated",)).calibration
 
     assert once() == once()
 
 
 def test_what_was_not_measured_counts_as_average() -> None:
     some = [*graded(), Graded("gap", {"stated": None}, True)]
-    found = fit(some, model="m", fitted_on="x", names=("stated", "logprob"), refused_at_most=0.04)
+    found = fit(some, model="m", fitted_on="x", names=("stated", "logprob"))
     assert found.n == 101
     assert parse(found.calibration, where="test").probability({}) == pytest.approx(
         parse(found.calibration, where="test").probability({"stated": None, "logprob": None})
@@ -63,6 +63,6 @@ def test_too_few_of_a_kind_are_refused_with_both_counts() -> None:
 
 
 def test_a_written_calibration_reads_back(tmp_path: Path) -> None:
-    made = fit(graded(), model="m", fitted_on="made up", names=("stated",), refused_at_most=0.04).calibration
+    made = fit(graded(), model="m", fitted_on="made up", names=("stated",)).calibration
     write(made, tmp_path / "m.json")
     assert json.loads((tmp_path / "m.json").read_text()) == made
