@@ -182,14 +182,16 @@ class Library:
         """Cosine similarity of each text to the query, -1 to 1; None without an embedder."""
         if self._embedder is None or not texts:
             return None
-        missing = [text for text in texts if text not in self._vectors]
+        with self._lock:
+            held = {text: self._vectors[text] for text in texts if text in self._vectors}
+        missing = [text for text in dict.fromkeys(texts) if text not in held]
         vectors = self._embedder.embed([query, *missing])
+        held.update(zip(missing, vectors[1:], strict=True))
         with self._lock:
             if len(self._vectors) > _KEPT_VECTORS:
                 self._vectors.clear()
-            self._vectors.update(zip(missing, vectors[1:], strict=True))
-            held = np.stack([self._vectors.get(text, vectors[0]) for text in texts])
-        return tuple(float(v) for v in held @ vectors[0])
+            self._vectors.update(held)
+        return tuple(float(held[text] @ vectors[0]) for text in texts)
 
     def _passages_published_by(self, day: date) -> NDArray[np.int64]:
         key = (self._record.changes(), day)

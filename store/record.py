@@ -88,8 +88,7 @@ class Record:
         self._connection = connection
         self._lock = threading.RLock()
         self.path = path
-        self._frequencies: dict[str, int] = {}
-        self._frequencies_at = -1
+        self._frequencies: tuple[int, dict[str, int]] = (-1, {})  # after which change, by word
 
     @classmethod
     def create(cls, folder: Path) -> "Record":
@@ -342,15 +341,18 @@ class Record:
 
     def _telling(self, terms: Sequence[str]) -> list[str]:
         """Leaves out the commonest words of a large library: they cost the most time and tell the least."""
-        if self._frequencies_at != self.changes():
-            self._frequencies, self._frequencies_at = {}, self.changes()
-            self._frequencies[""] = int(self._one("SELECT count(*) FROM passages"))
-        total = self._frequencies[""]
+        # Other threads search and refresh at the same time: each works on the one dictionary it took.
+        changes = self.changes()
+        at, frequencies = self._frequencies
+        if at != changes:
+            frequencies = {"": int(self._one("SELECT count(*) FROM passages"))}
+            self._frequencies = (changes, frequencies)
+        total = frequencies[""]
         for term in terms:
-            if term not in self._frequencies:
+            if term not in frequencies:
                 rows = self._rows("SELECT doc FROM vocabulary WHERE term = ?", (term,))
-                self._frequencies[term] = int(rows[0][0]) if rows else 0
-        rarest = sorted((self._frequencies[term], term) for term in terms if self._frequencies[term])
+                frequencies[term] = int(rows[0][0]) if rows else 0
+        rarest = sorted((frequencies[term], term) for term in terms if frequencies[term])
         kept: list[str] = []
         scored = 0
         for frequency, term in rarest:

@@ -1,3 +1,4 @@
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from store.errors import ArticleNotFound, ConfigError, IdentityMismatch, LibraryMissing
 from store.ingest import ingest, remove
 from store.library import Library
+from store.record import Record
 from tests.fakes import FakeEmbedder
 from tests.store.folders import NEWS, write_articles
 
@@ -133,3 +135,36 @@ def test_any_query_is_only_words(path: Path, query: str) -> None:
     with Library.open(path, embedder=FakeEmbedder()) as library:
         for retriever in ("dense", "lexical", "hybrid"):
             assert len(library.search(query, 3, retriever=retriever)) <= 3
+
+
+def test_similarities_stay_right_when_the_kept_vectors_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(tmp_path / "library", [write_articles(tmp_path, NEWS)], embedder=FakeEmbedder())
+    monkeypatch.setattr("store.library._KEPT_VECTORS", 1)
+    with Library.open(tmp_path / "library", embedder=FakeEmbedder()) as library:
+        assert library.similarities("ship", ["ship", "bank"]) == pytest.approx((1.0, 0.0))
+        assert library.similarities("ship", ["ship", "bank", "rain"]) == pytest.approx((1.0, 0.0, 0.0))
+
+
+def test_a_change_between_two_looks_at_the_vocabulary_loses_no_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "library"
+    ingest(path, [write_articles(tmp_path, NEWS)], embedder=FakeEmbedder())
+    with closing(Record.open(path)) as record:
+        first = record.lexical(["ship", "bank"], 5)
+        assert first
+        rows = record._rows
+
+        def meanwhile(sql: str, values: object = ()) -> object:
+            # What another thread's search after an ingest does: it starts the counts anew.
+            if "vocabulary" in sql:
+                monkeypatch.setattr(record, "_rows", rows)
+                record._frequencies = (-1, {})
+                record.lexical(["bank"], 5)
+            return rows(sql, values)
+
+        monkeypatch.setattr(record, "_rows", meanwhile)
+        record._frequencies = (-1, {})
+        assert record.lexical(["ship", "bank"], 5) == first
