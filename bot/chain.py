@@ -184,10 +184,10 @@ class AnswerChain(Runnable[Question | str | Mapping[str, Any], Answer]):
                 return
         extracted = self._extracted(course, calibration)
         course.extracted = next(iter(extracted), None)
-        drafts = [a for a in self._accepted(course) if _supported([a], asked, calibration).statements]
+        drafts = [a for a in self._accepted(course) if _supported([a], asked).statements]
         standing = {a.reading.key for a in drafts}
         accepted = drafts + [a for a in extracted if a.accepted and a.reading.key not in standing]
-        composed = _supported(accepted, asked, calibration)
+        composed = _supported(accepted, asked)
         if not composed.statements:
             reason: Reason = "not_supported" if self._accepted(course) else "not_stated"
             yield from self._say(course, self._declined(course, reason))
@@ -298,11 +298,11 @@ def checked(asked: Question | str | Mapping[str, Any]) -> Question:
     return replace(question, text=text)
 
 
-def _supported(accepted: list[Attempt], asked: str, calibration: Calibration) -> Composed:
+def _supported(accepted: list[Attempt], asked: str) -> Composed:
     """What the accepted attempts say, without the sentences that nothing carries."""
     if not accepted:
         return Composed(())
-    composed = compose(accepted, asked, calibration.sure)
+    composed = compose(accepted, asked)
     return replace(composed, statements=tuple(s for s in composed.statements if s.support != "unsupported"))
 
 

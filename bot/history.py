@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot import prompt
-from bot.grounding.words import content_words, names
+from bot.grounding.words import content_words, names, numbers
 from bot.models.base import Engine, Limits, Reply
 from bot.types import Turn
+from store.dates import find_date_phrases
 
 _POINTS_BACK = re.compile(
     r"\b(?:he|she|it|they|him|her|his|hers|its|their|them|theirs|this|that|these|those|there|then|one|ones|former|latter|same"
     r"|él|ella|ellos|ellas|eso|esto|il|elle|ils|elles|он|она|они|это|هو|هي|هم)\b",
     re.IGNORECASE,
 )
-_ELLIPSIS = re.compile(
-    r"^\W*(?:and|but|or|so|what about|how about|why|when|where|who|which|how many|how much|y|et|и|а|و)\b[^?]{0,28}\??$",
+_ELLIPSIS = re.compile(r"^\W*(?:and|but|or|so|what about|how about|y|et|и|а|و)\b[^?]{0,28}\??$", re.I)
+_SHORT = re.compile(
+    r"^\W*(?:why|when|where|who|which|how many|how much)\b[^?]{0,28}\??$",
     re.I,
 )
+"""Leaves out what it is about, unless it names something."""
 _LIMITS = Limits(max_tokens=64, stop=("\n",))
 
 
@@ -27,8 +30,8 @@ class Standalone:
     """A question that can be understood alone.
 
     Attributes:
-        how: "as asked"; "rewritten" by the model and checked; "joined" to the question before it, where the
-            model's wording did not pass the check.
+        how: "as asked"; "replaced": the question before it with another name or date in its place; "rewritten" by
+            the model and checked; "joined" to the question before it, where the model's wording did not pass.
     """
 
     text: str
@@ -45,6 +48,8 @@ def standalone(
     """
     if not history or not needs_history(question):
         return Standalone(question, "as asked")
+    if replaced := _with_another(question, history[-1].question):
+        return Standalone(replaced, "replaced")
     rewritten = ""
     for piece in engine.stream(prompt.rewrite(history, question), _LIMITS, cancel):
         if isinstance(piece, Reply):
@@ -59,7 +64,48 @@ def needs_history(question: str) -> bool:
     """Whether the words point back, or are too few to stand alone."""
     if _POINTS_BACK.search(question) or _ELLIPSIS.search(question.strip()):
         return True
+    if _SHORT.search(question.strip()) and not names(question) and not numbers(question):
+        return True
     return len(content_words(question)) < 2
+
+
+_ANOTHER = re.compile(
+    r"^\W*(?:and|but|or|(?:and )?(?:what|how) about)\s+(?:(?P<at>for|in|on|at|by|with|from|to|of)\s+)?(?P<what>[^?]{2,60}?)\W*$",
+    re.IGNORECASE,
+)
+
+
+def _with_another(question: str, before: str) -> str | None:
+    """ "And Iran?" is the question before it about Iran. A small model puts the name in the wrong place of two.
+
+    The name stands for the one behind the same preposition, else for the first, which in most questions is what
+    they are about; a date stands for the date. None for anything else.
+    """
+    asked = _ANOTHER.match(question.strip())
+    if asked is None or needs_history(before):
+        return None
+    what = asked["what"]
+    spoken = f"{asked['at'] or ''} {what}".strip()
+    days, days_before = find_date_phrases(spoken), find_date_phrases(before)
+    if days and days[0].text.casefold() in (spoken.casefold(), what.casefold()):
+        old = days_before[0].text if len(days_before) == 1 else ""
+        same_way = old.partition(" ")[0].casefold() == (asked["at"] or "").casefold()
+        return _put(before, old, spoken if same_way else what) if old else None
+    said = set(content_words(what))
+    # A word before it, so that a name is not taken for the capital of a sentence.
+    if not said or said != {w for n in names(f"of {what}") for w in n.words}:
+        return None
+    known = [n.text for n in names(before)]
+    if asked["at"]:
+        known = [
+            n for n in known if re.search(rf"\b{asked['at']} (?:the )?{re.escape(n)}", before, re.IGNORECASE)
+        ]
+        return _put(before, known[0], what) if len(known) == 1 else None
+    return _put(before, known[0], what) if known else None
+
+
+def _put(before: str, old: str, new: str) -> str:
+    return before.replace(old, new, 1)
 
 
 def _faithful(rewritten: str, question: str, history: Sequence[Turn]) -> bool:

@@ -6,6 +6,7 @@ any value is put in, so no article or question can make a role of its own.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from string import Template
 
@@ -40,15 +41,13 @@ def reading_prefix(reading: Reading) -> tuple[Message, ...]:
 
 
 def draft(reading: Reading, question: str, kind: str) -> tuple[Message, ...]:
-    tasks = _tasks()
-    return reading_prefix(reading) + _messages(
-        "draft", question=question, task=tasks.get(kind, tasks["other"])
-    )
+    asked = _messages("draft", question=question, task=_tasks().get(kind, ""))
+    return reading_prefix(reading) + tuple(replace(m, content=m.content.strip()) for m in asked)
 
 
 @cache
 def _tasks() -> dict[str, str]:
-    """What the draft is told to do, by the kind of question."""
+    """What the draft is told besides, by the kind of question."""
     return dict(line.split(": ", 1) for line in load("tasks").text.splitlines() if ": " in line)
 
 
@@ -56,15 +55,16 @@ def stated(excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
     return _messages("stated", excerpt=excerpt, question=question, answer=answer)
 
 
-def answers(sentence: str, question: str) -> tuple[Message, ...]:
-    return _messages("answers", sentence=sentence, question=question)
+def answers(headline: str, sentence: str, question: str) -> tuple[Message, ...]:
+    """The headline tells who "he" is, and which museum "the museum"."""
+    return _messages("answers", headline=_cut(headline, 120), sentence=sentence, question=question)
 
 
 def check_prefixes() -> tuple[tuple[str, tuple[Message, ...]], ...]:
     """What never changes of the checks with examples, each with the name of its state among the engine's kept ones."""
     return (
         ("stated", stated("", "", "")[:-1]),
-        ("answers", answers("", "")[:-1]),
+        ("answers", answers("", "", "")[:-1]),
     )
 
 

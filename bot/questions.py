@@ -28,7 +28,8 @@ _ABOUT_ITSELF: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "author",
         re.compile(
-            rf"\bwho (?:wrote|authored|is the author|was the author|is the writer|is the journalist|is the reporter)\b.*\b{_ARTICLE}?\b"
+            rf"\bwho (?:wrote|authored|is the author|was the author|is the writer|is the journalist|is the reporter)\b(?: (?:it|this|that))?\W*$"
+            rf"|\bwho (?:wrote|authored|(?:is|was) the (?:author|writer|journalist|reporter))\b.*\b(?:this|the|that) (?:news )?{_ARTICLE}\b"
             rf"|\b(?:author|byline|journalist|reporter|writer) (?:of|who wrote|behind) (?:this|the) {_ARTICLE}\b"
             rf"|\bby whom was (?:this|the) {_ARTICLE} written\b",
             re.I,
@@ -38,7 +39,8 @@ _ABOUT_ITSELF: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         "outlet",
         re.compile(
             rf"\b(?:which|what) (?:outlet|newspaper|publication|website|news site|site|publisher|magazine)\b.*"
-            rf"\b(?:published|publish|printed|carried|ran|posted|wrote|is (?:this|the) {_ARTICLE})\b"
+            rf"\b(?:(?:published|publish|printed|carried|ran|posted|wrote)\b(?: (?:it|this|that|(?:this|the|that) (?:news )?{_ARTICLE}\b.*))?\W*$"
+            rf"|(?:is|was) (?:this|the) {_ARTICLE}\b)"
             rf"|\bwho published (?:this|the) {_ARTICLE}\b|\bwhere was (?:this|the) {_ARTICLE} published\b",
             re.I,
         ),
@@ -60,7 +62,7 @@ _NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "capability",
         re.compile(
-            r"^\W*(?:what can you do|what do you do|who are you|what are you|how do you work|how can you help( me)?|help"
+            r"^\W*(?:what can you do|what do you do|who are you|what are you|how do you work|how can you help( me)?|help(?: me)?(?=\W*$)"
             r"|what (?:can|may) i ask(?: you)?)\b[^?]{0,30}\??\W*$",
             re.I,
         ),
@@ -68,7 +70,7 @@ _NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "summary",
         re.compile(
-            rf"\b(?:summari[sz]e|sum up|tl;?dr|give me (?:a|the) (?:summary|overview|gist)|summary of|resum[ea]|résume)\b"
+            rf"\b(?:summari[sz]e|sum up|tl;?dr|give me (?:a|the) (?:summary|overview|gist)|summary of|résume[rz]?)\b|^\W*resum[ea]\b|\bresumen\b"
             rf"|\bwhat (?:is|'s) (?:this|the) {_ARTICLE} about\b|\bmain points?\b",
             re.I,
         ),

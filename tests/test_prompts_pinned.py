@@ -9,12 +9,16 @@ from bot.prompts import load, names, versions_of
 
 RELEASED = {
     "answers/v1": "614b3b4689e2e80dedd1008866b305867f21e69a3452f97856c509143b7e1b91",
+    "answers/v2": "3c78bc9b9ddf3f4d26360501c87e5e658e3e671a83aaa73f9356f54dd7004134",
     "draft/v1": "fcfd7fa3a784c8973572b52860a896e70ccd49a0357de5a907f581abe2b9269f",
     "draft/v2": "79c3cd0f8a34fed4dab0ea866779f5b3cc9c1c701854299adb264425525b60a0",
+    "draft/v3": "6c0f21d30c179f2f22a9622c47477f323971ab6e3c516d2976cc54a88b63ef57",
     "read/v1": "8bc4ae61eee6a028bd6bbcb3fc3fafcf19534423778f080bf2cfade73fc00511",
+    "read/v2": "38060e46fe21f20baee053f27c43ace759e6eb2cfece2668a5ba4ca5da7b0787",
     "rewrite/v1": "99ffb05dc052bf21a9193688c9d61f06a5b895425a67c33652ed7d8187a29078",
     "stated/v1": "6454063d44ebd2da6bb18fc20444c07dfd58f7c2775102679cae12dae7af71d5",
     "tasks/v1": "646a55eabecb5b770a4549ac186677d9b62d9cd793145ed754457459fc9c97ff",
+    "tasks/v2": "ba91c9d4045dc696f68a553c761bb206ab564ef48e9fed251cf6602dc2fde513",
     "truth/v1": "90cb5ab3afb8007a8136b7d0cecdf7386d2bded6fe482dcdce4f3fd1890d74c0",
 }
 """Prompt and version to the SHA-256 of its file. A new version is added here; a line here is never changed."""

@@ -35,6 +35,7 @@ class Attempt:
     Attributes:
         draft: Citation marks the model made up are taken out and listed in `unresolved`.
         accepted: The probability passes the threshold that goes with how it was made.
+        sure: It is so high that what stands in the cited words is called supported.
         pinned: The evidence was chosen by the question; the answer was judged by it and is cited with it.
         told: The article gives what the question asks for, whatever the draft says.
         telling: The article's sentences that match the question best, each with what is measured of it.
@@ -50,6 +51,7 @@ class Attempt:
     checks: Checks
     probability: float
     accepted: bool
+    sure: bool
     unresolved: tuple[str, ...] = ()
     extracted: bool = False
     pinned: bool = False
@@ -175,12 +177,13 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
         checks,
         probability,
         accepted,
+        probability >= calibration.sure,
         told=told,
         telling=telling,
     )
 
 
-_TRIED = 2
+_TRIED = 3
 """Sentences put to the check at the most; each costs as much as half a draft."""
 _PLAIN = 0.5
 """From these log-odds on a sentence answers so plainly that no other is tried."""
@@ -209,7 +212,7 @@ def find_telling(
         shared = evidence_of((sentence,), question, "", weights).question_coverage or 0.0
         if alike < _ALIKE and shared < _SHARED and comparable:
             continue
-        odds = ask_answers(engine, sentence.read_as, question, cancel)
+        odds = ask_answers(engine, reading, sentence.read_as, question, cancel)
         if odds is not None:
             made.append(Telling(sentence, odds, alike if near else None))
             if odds >= _PLAIN:
@@ -222,7 +225,7 @@ def _answers_of(evidence: Evidence, telling: Sequence[Telling], d: _Drafted) -> 
     known = next((t.answers for t in telling if t.sentence in evidence.sentences), None)
     if known is not None or not evidence.sentences:
         return known
-    return ask_answers(d.engine, evidence.text, d.question, d.cancel)
+    return ask_answers(d.engine, d.reading, evidence.text, d.question, d.cancel)
 
 
 def _yes_no(d: _Drafted) -> Attempt:
@@ -236,12 +239,28 @@ def _yes_no(d: _Drafted) -> Attempt:
     if yes is None or no is None:
         return _checked(d, None)
     verdict = judge(yes, no, d.calibration.polarity)
-    text = worded(verdict, d.draft, top[0].text, language_of(d.question))
-    cited = evidence_of((top[0],), d.question, text, d.weights)
+    accepted = verdict.margin >= 0.0
+    decides = _deciding(d, top, "Yes." if verdict.word == "yes" else "No.") if accepted else top[0]
+    text = worded(verdict, d.draft, decides.text, language_of(d.question))
     checks = replace(d.words(evidence), stated=max(yes, no), polarity=yes - no)
     return Attempt(
-        d.reading, text, d.reply, cited, d.weights, checks, verdict.probability, verdict.margin >= 0.0, pinned=True
-    )  # fmt: skip
+        d.reading,
+        text,
+        d.reply,
+        evidence_of((decides,), d.question, text, d.weights),
+        d.weights,
+        checks,
+        verdict.probability,
+        accepted,
+        verdict.probability >= d.calibration.sure,
+        pinned=True,
+    )
+
+
+def _deciding(d: _Drafted, top: Sequence[Sentence], answer: str) -> Sentence:
+    """Of the sentences a verdict was found over, the one that bears it out best alone: that one is cited."""
+    alone = [d.stated(evidence_of((s,), d.question, d.draft, d.weights), answer) or 0.0 for s in top]
+    return top[max(range(len(top)), key=lambda i: (alone[i], -i))]
 
 
 def _that_may_answer(
@@ -285,6 +304,7 @@ def extract(failed: Attempt, question: str, kind: Kind, calibration: Calibration
         checks=checks,
         probability=probability,
         accepted=failed.told and probability >= calibration.threshold and has_it >= 0,
+        sure=probability >= calibration.sure,
         extracted=True,
         pinned=True,
     )

@@ -70,9 +70,11 @@ def ask_stated(
     return engine.log_odds(prompt.stated(evidence.text, question, draft), cancel=cancel)
 
 
-def ask_answers(engine: Engine, sentence: str, question: str, cancel: threading.Event | None) -> float | None:
-    """Log-odds that these words give what the question asks for; its examples stay in the engine."""
-    return engine.log_odds(prompt.answers(sentence, question), cancel=cancel)
+def ask_answers(
+    engine: Engine, reading: Reading, words: str, question: str, cancel: threading.Event | None
+) -> float | None:
+    """Log-odds that these words of the reading give what the question asks for; its examples stay in the engine."""
+    return engine.log_odds(prompt.answers(reading.article.title, words, question), cancel=cancel)
 
 
 def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:

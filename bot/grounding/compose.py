@@ -8,7 +8,6 @@ from bot.grounding.attempt import Attempt, answering
 from bot.grounding.polarity import word_of
 from bot.grounding.statements import cite, ground, in_its_words, judged, renumbered
 from bot.grounding.words import content_words, numbers
-from bot.reading import Sentence
 from bot.types import Conflict, Statement
 
 _CORRECTS = re.compile(
@@ -25,7 +24,7 @@ class Composed:
     conflicts: tuple[Conflict, ...] = ()
 
 
-def compose(accepted: Sequence[Attempt], question: str, sure: float) -> Composed:
+def compose(accepted: Sequence[Attempt], question: str) -> Composed:
     """One answer out of the accepted attempts, best first.
 
     Attempts that say the same are cited together. When they differ, the latest article comes first and is named
@@ -33,20 +32,22 @@ def compose(accepted: Sequence[Attempt], question: str, sure: float) -> Composed
     """
     groups = _agreeing(accepted, question)
     if len(groups) == 1:
-        return Composed(renumbered(_grounded(groups[0], question, sure)))
+        return Composed(renumbered(_grounded(groups[0], question)))
     groups.sort(key=lambda g: (_newest(g), max(a.probability for a in g)), reverse=True)
-    claims = [_claim(group, question, sure, at, groups) for at, group in enumerate(groups)]
+    claims = [_claim(group, question, at, groups) for at, group in enumerate(groups)]
     statements = renumbered(claims)
     return Composed(statements, (Conflict(question, statements),))
 
 
-def _grounded(group: Sequence[Attempt], question: str, sure: float) -> tuple[Statement, ...]:
+def _grounded(group: Sequence[Attempt], question: str) -> tuple[Statement, ...]:
     best = group[0]
     statements: tuple[Statement, ...]
     if best.extracted:
-        statements = (in_its_words(best.reading.article, best.evidence.sentences[0]),)
+        statements = (
+            in_its_words(best.reading.article, best.evidence.sentences[0], best.probability, best.sure),
+        )
     elif best.pinned:
-        statements = (judged(best.draft, best.reading.article, best.evidence, best.probability, sure),)
+        statements = (judged(best.draft, best.reading.article, best.evidence, best.probability, best.sure),)
     else:
         statements = ground(
             best.draft,
@@ -54,14 +55,13 @@ def _grounded(group: Sequence[Attempt], question: str, sure: float) -> tuple[Sta
             best.reading,
             best.weights,
             best.probability,
-            sure,
+            best.sure,
             telling=answering(best.telling),
         )
         labels = {s.support for s in statements}
         if "partly" in labels and "supported" not in labels and best.evidence.sentences:
             # Where the program is not sure of the model's words, the article's own stand beside them.
-            said = answering(best.telling) or _telling(best)
-            statements = (*statements, in_its_words(best.reading.article, said))
+            statements = (*statements, _in_its_words(best))
     others = [
         a for a in group[1:] if a.evidence.sentences and a.reading.article.id != best.reading.article.id
     ]
@@ -71,17 +71,24 @@ def _grounded(group: Sequence[Attempt], question: str, sure: float) -> tuple[Sta
     return (replace(statements[0], citations=(*statements[0].citations, *extra)), *statements[1:])
 
 
-def _telling(best: Attempt) -> Sentence:
-    """Of the evidence, the sentence that holds most of what the draft adds to the question."""
+_CLEARLY = 1.0
+"""Log-odds by which a sentence must answer better than the draft's evidence to be shown in its place."""
+
+
+def _in_its_words(best: Attempt) -> Statement:
+    """The sentence that the draft was made from, or one that answers clearly better."""
     said = set(content_words(best.draft))
-    return max(best.evidence.sentences, key=lambda s: len(said & set(content_words(s.read_as))))
+    shown = max(best.evidence.sentences, key=lambda s: len(said & set(content_words(s.read_as))))
+    plain = answering(best.telling)
+    ours = best.checks.evidence_answers
+    if plain is not None and (ours is None or best.telling[0].answers > ours + _CLEARLY):
+        shown = plain
+    return in_its_words(best.reading.article, shown, best.probability, best.sure)
 
 
-def _claim(
-    group: list[Attempt], question: str, sure: float, at: int, groups: list[list[Attempt]]
-) -> Statement:
+def _claim(group: list[Attempt], question: str, at: int, groups: list[list[Attempt]]) -> Statement:
     """The group's answer in one statement that says which outlet said it and when."""
-    made = _grounded(group, question, sure)
+    made = _grounded(group, question)
     first = made[0]
     text = " ".join(s.text for s in made)
     article = group[0].reading.article

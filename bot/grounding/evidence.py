@@ -1,9 +1,11 @@
 """Finds the sentences of an article that carry a draft."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.grounding.words import Weights, content_words, counted, names, numbers
+from bot.questions import kind_of
 from bot.reading import Sentence
 from store.dates import find_date_phrases
 
@@ -11,6 +13,8 @@ _QUESTION_WEIGHT = 0.45
 """A question's word in a sentence tells less than a word that only the answer brings."""
 _TELLING = 0.3
 """A sentence that was found to answer the question is preferred to one that only shares more words."""
+THIN = 0.5
+"""Evidence that holds less than this share of the words a draft adds does not carry it."""
 _ROLE_PENALTY = {"title": 0.12, "lead": 0.06, "heading": 0.15, "read_time": 0.1, "date": 0.1}
 """The body says it in full; headline and summary repeat it. Small, so that they still win when they alone tell."""
 
@@ -54,6 +58,56 @@ def find_evidence(
     Args:
         telling: A sentence known to answer the question; of those that hold as much it is taken.
     """
+    if kind_of(question) == "list" and len(items := _items(question, draft)) > 1:
+        return evidence_of(_of_each(items, question, sentences, weights), question, draft, weights)
+    if telling is not None:
+        found = _find(question, draft, sentences, weights, most, telling)
+        if found.answer_coverage is None or found.answer_coverage >= THIN:
+            return found
+    # Where the sentence that answers has few of the draft's words, the draft was made from another one.
+    return _find(question, draft, sentences, weights, most, None)
+
+
+_MOST_ITEMS = 5
+"""Sentences cited for a list at the most."""
+
+
+def _items(question: str, draft: str) -> tuple[frozenset[str], ...]:
+    """The names that a draft lists, each as its words."""
+    asked = frozenset(content_words(question))
+    # "Larkhaven and Dalby" may be one name, of a ministry say, or two.
+    parts = (frozenset(content_words(part)) for n in names(draft) for part in re.split(r",| and ", n.text))
+    return tuple(words for words in parts if words and not words <= asked)
+
+
+def _of_each(
+    items: Sequence[frozenset[str]], question: str, sentences: Sequence[Sentence], weights: Weights
+) -> tuple[Sentence, ...]:
+    """For each item of a list the sentence that tells most of what was asked about it.
+
+    A sentence that names all of them in another matter would win by their number.
+    """
+    asked = frozenset(content_words(question))
+    chosen = set()
+    for item in items:
+        worth = {
+            i: (weights.coverage(asked, _words(s)) or 0.0) - _ROLE_PENALTY.get(s.role, 0.0)
+            for i, s in enumerate(sentences)
+            if item <= _words(s)
+        }
+        if worth:
+            chosen.add(max(worth, key=lambda i: (worth[i], -i)))
+    return tuple(sentences[i] for i in sorted(chosen)[:_MOST_ITEMS])
+
+
+def _find(
+    question: str,
+    draft: str,
+    sentences: Sequence[Sentence],
+    weights: Weights,
+    most: int,
+    telling: Sentence | None,
+) -> Evidence:
     asked, said = frozenset(content_words(question)), frozenset(content_words(draft))
     new = said - asked
     worth = {w: weights[w] for w in new} | {w: weights[w] * _QUESTION_WEIGHT for w in asked}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from bot.grounding.evidence import Evidence, find_evidence
+from bot.grounding.evidence import THIN, Evidence, find_evidence
 from bot.grounding.words import Weights, content_words
 from bot.reading import Reading, Sentence
 from bot.types import Citation, CitationKind, Statement, Support
@@ -19,8 +19,6 @@ _QUOTED = re.compile(r"[\"“«]([^\"“”«»]{3,400})[\"”»]")
 _MARKER = re.compile(
     r"\s*(?:\[(?!(?:1[89]|20)\d\d\s*\])\^?\d[\d\s,\-–]*\]|［[０-９\d]+］|【\d+(?:†[^【】]{0,40})?】)"
 )
-_THIN = 0.5
-"""Below this share of its own words found in the evidence a sentence is called unsupported."""
 
 
 def split_draft(draft: str) -> tuple[str, ...]:
@@ -44,7 +42,7 @@ def ground(
     reading: Reading,
     weights: Weights,
     probability: float,
-    sure: float,
+    sure: bool,
     *,
     telling: Sentence | None = None,
 ) -> tuple[Statement, ...]:
@@ -52,27 +50,25 @@ def ground(
 
     Args:
         probability: That the draft as a whole is right, from the calibrated decision.
-        sure: From this probability on a sentence without doubts is "supported".
+        sure: The probability is so high that a sentence without doubts is "supported".
         telling: The article's sentence that answers the question by itself, where one was found.
     """
     made: list[Statement] = []
     for text in split_draft(draft):
         evidence = find_evidence(question, text, reading.sentences, weights, telling=telling)
-        made.append(statement(text, question, reading.article, evidence, probability, sure))
+        made.append(statement(text, reading.article, evidence, probability, sure))
     return renumbered(made)
 
 
-def statement(
-    text: str, question: str, article: Article, evidence: Evidence, probability: float, sure: float
-) -> Statement:
+def statement(text: str, article: Article, evidence: Evidence, probability: float, sure: bool) -> Statement:
     """Ties one sentence to its evidence and labels it."""
     doubts = [f"“{word}” is not in the cited words" for word in evidence.missing]
     doubts += [f"“{quote}” is not an exact quote" for quote in _false_quotes(text, article)]
     coverage = 1.0 if evidence.answer_coverage is None else evidence.answer_coverage
-    support: Support = "supported" if probability >= sure and not doubts else "partly"
-    if coverage < _THIN or not evidence.sentences:
+    support: Support = "supported" if sure and not doubts else "partly"
+    if coverage < THIN or not evidence.sentences:
         # A draft in other words than the article's may still be right: then the checks are sure of it.
-        sure_of_it = probability >= sure and evidence.sentences and not evidence.missing
+        sure_of_it = sure and evidence.sentences and not evidence.missing
         support = "partly" if sure_of_it else "unsupported"
         doubts.append(
             "few of its words stand in the cited ones" if sure_of_it else "the cited words do not say this"
@@ -83,19 +79,25 @@ def statement(
     )
 
 
-def judged(text: str, article: Article, evidence: Evidence, probability: float, sure: float) -> Statement:
+def judged(text: str, article: Article, evidence: Evidence, probability: float, sure: bool) -> Statement:
     """A statement whose evidence was chosen first: the check read just these words, so they are what is cited."""
     citations = tuple(cite(article, s, text) for s in evidence.sentences)
-    support: Support = "supported" if probability >= sure else "partly"
+    support: Support = "supported" if sure else "partly"
     return Statement(with_dates(text, evidence.sentences), citations, support, round(probability, 3))
 
 
-def in_its_words(article: Article, sentence: Sentence) -> Statement:
-    """The sentence itself as a statement: what it says is certain, whether it answers is not."""
+def in_its_words(article: Article, sentence: Sentence, probability: float, sure: bool) -> Statement:
+    """The sentence itself as a statement: what it says is certain; whether it answers is as sure as `probability`."""
     text = f"The article says: {_in_quotes(sentence.text)}"
     if sentence.dates:
         text += f" ({'; '.join(f'{phrase}: {meaning}' for phrase, meaning in sentence.dates)})"
-    return Statement(text, (cite(article, sentence, sentence.text),), "supported", 1.0)
+    return Statement(
+        text,
+        (cite(article, sentence, sentence.text),),
+        "supported" if sure else "partly",
+        round(probability, 3),
+        () if sure else ("the article says this; whether it answers the question is not sure",),
+    )
 
 
 def _in_quotes(text: str) -> str:

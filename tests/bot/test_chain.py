@@ -81,7 +81,7 @@ def judging(draft: str, *, answers: float, rest: float) -> ScriptedEngine:
     """Writes the draft; the check of single sentences gives `answers`, every other check `rest`."""
 
     def odds(messages: Sequence[Message]) -> float:
-        return answers if messages[-1].content.startswith("Sentence: ") else rest
+        return answers if messages[-1].content.startswith("Headline: ") else rest
 
     return ScriptedEngine(replies=(draft,), odds=(odds,))
 
@@ -422,3 +422,23 @@ def test_articles_that_disagree_stand_side_by_side_the_latest_first(tmp_path: Pa
     assert claims == [("late", "2018-01-03"), ("early", "2018-01-01")]
     for told in ("212", "198", "Lark Courier", "Dalby Post", "1 January 2018", "3 January 2018"):
         assert told in answer.text
+
+
+def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) -> None:
+    def odds(messages: Sequence[Message]) -> float:
+        excerpt, answer = messages[-1].content.split("Proposed answer: ")
+        return SURE if "40 minutes" in excerpt and answer.startswith("Yes") else DOUBTFUL
+
+    engine = ScriptedEngine(replies=("Yes, it did.",), odds=(odds,))
+    answer = ask(library, engine, "Did the crossing of the new ferry of Larkhaven take under an hour?")
+    assert answer.text.startswith("Yes")
+    assert [c.quote for s in answer.statements for c in s.citations] == [
+        "Captain Mira Osei said the crossing took 40 minutes."
+    ]
+
+
+def test_the_check_of_a_sentence_sees_the_headline_it_stands_under(library: Library) -> None:
+    engine = scripted(FERRY_ANSWER)
+    ask(library, engine, FERRY_QUESTION)
+    asked = [c.messages[-1].content for c in engine.calls if c.kind == "log_odds"]
+    assert any(text.startswith("Headline: Ferry opens in Larkhaven\nSentence: ") for text in asked)

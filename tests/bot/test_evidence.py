@@ -109,10 +109,35 @@ def test_equal_sentences_stay_in_the_articles_order() -> None:
 
 
 def test_of_two_sentences_that_say_it_the_telling_one_is_taken() -> None:
-    news = sentences(
-        "Minister Osei met Minister Vane.", "“It went well,” Osei told the press after it.", "Rain fell."
-    )
+    news = sentences("Talks were in Dalby before.", "This week they met in Dalby.", "Rain fell.")
     weights = Weights(s.read_as for s in news)
-    asked, said = "Who told the press?", "Minister Osei told the press."
+    asked, said = "Where were the talks held this time?", "The talks were held in Dalby."
     assert find_evidence(asked, said, news, weights, most=1).sentences == (news[0],)
     assert find_evidence(asked, said, news, weights, most=1, telling=news[1]).sentences == (news[1],)
+
+
+def test_a_telling_sentence_without_the_drafts_words_is_not_its_evidence() -> None:
+    news = sentences(
+        "The deal was signed during an official visit.",
+        "The visit shows how close the two are.",
+        "Rain fell.",
+    )
+    weights = Weights(s.read_as for s in news)
+    found = find_evidence(
+        "Why did they come?", "They came for an official visit.", news, weights, telling=news[1]
+    )
+    assert found.sentences[0] == news[0]
+
+
+def test_each_item_of_a_list_is_carried_by_the_sentence_that_tells_what_was_asked_about_it() -> None:
+    news = sentences(
+        "In June the ties of Larkhaven, Dalby and Merrun were cut.",
+        "Larkhaven has bought missiles.",
+        "Reports say that Dalby wants to buy missiles.",
+        "It rained in Merrun.",
+    )
+    weights = Weights(s.read_as for s in news)
+    found = find_evidence(
+        "Which countries buy missiles?", "The countries Larkhaven and Dalby buy missiles.", news, weights
+    )
+    assert found.sentences == (news[1], news[2])

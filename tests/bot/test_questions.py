@@ -34,6 +34,10 @@ def test_kind_of_a_question_about_content(question: str, kind: Kind) -> None:
     [
         ("When was this article published?", "published"),
         ("Who wrote this article?", "author"),
+        ("Who wrote the letters to the queen?", "who"),
+        ("Which newspaper published the leaked memo?", "what"),
+        ("When will the talks resume?", "when"),
+        ("Help me find who signed the deal", "who"),
         ("Which newspaper published this?", "outlet"),
         ("What is the headline?", "headline"),
         ("Summarise the article", "summary"),

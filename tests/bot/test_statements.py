@@ -27,7 +27,7 @@ ASKED = "What happened to the ferry?"
 
 
 def grounded(draft: str, *, probability: float = 0.99, reading: Reading = READING) -> tuple[Statement, ...]:
-    return ground(draft, ASKED, reading, WEIGHTS, probability, 0.9)
+    return ground(draft, ASKED, reading, WEIGHTS, probability, sure=probability >= 0.9)
 
 
 @pytest.mark.parametrize(
