@@ -26,6 +26,7 @@ BENCHES: dict[str, str] = {
     "first-token": "evals.bench_answers:first_token",
     "answer": "evals.bench_answers:whole_answer",
     "ollama": "evals.bench_answers:follow_ups",
+    "web": "evals.bench_web:web",
 }
 """Bench name to "module:function"; the function takes BenchOptions and returns a Measured."""
 
@@ -37,12 +38,14 @@ class BenchOptions:
     Attributes:
         repeat: Measurements a median is taken of.
         sizes: Passages of the libraries that retrieval is measured on.
+        broken_off: Answers that are left before they are done, for the web server's memory.
     """
 
     model: str = DEFAULT_MODEL
     ollama_model: str = "ollama:qwen2.5-coder:1.5b"
     repeat: int = 3
     sizes: tuple[int, ...] = (1000, 10_000)
+    broken_off: int = 1000
     notify: Callable[[str], None] = lambda line: None
 
 

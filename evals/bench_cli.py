@@ -13,7 +13,9 @@ app = typer.Typer(help="Measure speed, each figure beside its baseline.")
 def bench(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="import, memory, ingest, retrieval, first-token, answer, ollama; all without."),
+        typer.Argument(
+            help="import, memory, ingest, retrieval, first-token, answer, ollama, web; all without."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     model: Annotated[str, typer.Option(help="Model the answers come from.")] = "embedded:qwen2.5-coder-1.5b",
