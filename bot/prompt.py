@@ -56,8 +56,9 @@ def stated(excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
 
 
 def answers(headline: str, sentence: str, question: str) -> tuple[Message, ...]:
-    """The headline tells who "he" is, and which museum "the museum"."""
-    return _messages("answers", headline=_cut(headline, 120), sentence=sentence, question=question)
+    """The headline tells who "he" is, and which museum "the museum"; "" leaves it out."""
+    above = f"Headline: {_cut(headline, 120)}\n" if headline else ""
+    return _messages("answers", headline=above, sentence=sentence, question=question)
 
 
 def check_prefixes() -> tuple[tuple[str, tuple[Message, ...]], ...]:

@@ -9,7 +9,7 @@ from bot.prompts import load, names, versions_of
 
 RELEASED = {
     "answers/v1": "614b3b4689e2e80dedd1008866b305867f21e69a3452f97856c509143b7e1b91",
-    "answers/v2": "3c78bc9b9ddf3f4d26360501c87e5e658e3e671a83aaa73f9356f54dd7004134",
+    "answers/v2": "31cf15cc30a280f34343e5bef237818878d4f73e51a4db28b978aac5fa19f838",
     "draft/v1": "fcfd7fa3a784c8973572b52860a896e70ccd49a0357de5a907f581abe2b9269f",
     "draft/v2": "79c3cd0f8a34fed4dab0ea866779f5b3cc9c1c701854299adb264425525b60a0",
     "draft/v3": "6c0f21d30c179f2f22a9622c47477f323971ab6e3c516d2976cc54a88b63ef57",

@@ -73,8 +73,15 @@ def ask_stated(
 def ask_answers(
     engine: Engine, reading: Reading, words: str, question: str, cancel: threading.Event | None
 ) -> float | None:
-    """Log-odds that these words of the reading give what the question asks for; its examples stay in the engine."""
-    return engine.log_odds(prompt.answers(reading.article.title, words, question), cancel=cancel)
+    """Log-odds that these words of the reading give what the question asks for; its examples stay in the engine.
+
+    The headline is shown where it has words of the question that these lack. Above a sentence about something
+    else it misleads: the model takes that for another matter.
+    """
+    title = reading.article.title
+    lacking = set(content_words(question)) - set(content_words(words))
+    headline = title if lacking & set(content_words(title)) else ""
+    return engine.log_odds(prompt.answers(headline, words, question), cancel=cancel)
 
 
 def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:

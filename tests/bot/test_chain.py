@@ -81,7 +81,7 @@ def judging(draft: str, *, answers: float, rest: float) -> ScriptedEngine:
     """Writes the draft; the check of single sentences gives `answers`, every other check `rest`."""
 
     def odds(messages: Sequence[Message]) -> float:
-        return answers if messages[-1].content.startswith("Headline: ") else rest
+        return answers if "Sentence: " in messages[-1].content else rest
 
     return ScriptedEngine(replies=(draft,), odds=(odds,))
 
@@ -437,8 +437,18 @@ def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) 
     ]
 
 
-def test_the_check_of_a_sentence_sees_the_headline_it_stands_under(library: Library) -> None:
+def test_a_sentence_is_shown_its_headline_where_the_question_has_words_of_it(library: Library) -> None:
+    engine = scripted(FERRY_ANSWER, odds=DOUBTFUL)
+    ask(library, engine, "How long did the crossing of the Larkhaven ferry take?")
+    asked = [c.messages[-1].content for c in engine.calls if c.kind == "log_odds"]
+    assert any(
+        text.startswith("Headline: Ferry opens in Larkhaven\nSentence: Captain Mira Osei said")
+        for text in asked
+    )
+
+
+def test_a_sentence_that_has_the_questions_words_stands_alone(library: Library) -> None:
     engine = scripted(FERRY_ANSWER)
     ask(library, engine, FERRY_QUESTION)
     asked = [c.messages[-1].content for c in engine.calls if c.kind == "log_odds"]
-    assert any(text.startswith("Headline: Ferry opens in Larkhaven\nSentence: ") for text in asked)
+    assert any(text.startswith("Sentence: The new ferry of Larkhaven") for text in asked)
