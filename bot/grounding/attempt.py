@@ -14,6 +14,7 @@ from bot.grounding.checks import (
     fits,
     named,
     same_language,
+    says_nothing,
 )
 from bot.grounding.decide import Calibration, calibration_for
 from bot.grounding.evidence import Evidence, evidence_of, find_evidence, rank_sentences
@@ -167,7 +168,8 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
         and (blind or (bool(telling) and calibration.tells(checks.as_mapping())))
     )
     probability = calibration.probability(checks.as_mapping())
-    accepted = told and probability >= calibration.threshold and not brings_in_names(d.draft, d.reading)
+    empty = brings_in_names(d.draft, d.reading) or says_nothing(d.draft)
+    accepted = told and probability >= calibration.threshold and not empty
     return Attempt(
         d.reading,
         d.draft,

@@ -101,6 +101,18 @@ def brings_in_names(draft: str, reading: Reading) -> bool:
     return same_language(draft, reading) and any(not n.words <= held for n in names(draft))
 
 
+_SAYS_NOTHING = re.compile(
+    r"\b(?:not|n't|n’t|no)\b(?: \w+){0,2} (?:mention|stat|specif|provid|disclos|reveal|information|detail|indicat)\w*",
+    re.IGNORECASE,
+)
+_OF_THE_TEXT = re.compile(r"\b(?:articles?|text|passage|information|reports?)\b", re.IGNORECASE)
+
+
+def says_nothing(draft: str) -> bool:
+    """Whether a draft only says that the article does not tell: no answer, however well that is borne out."""
+    return bool(_SAYS_NOTHING.search(draft) and _OF_THE_TEXT.search(draft))
+
+
 def named(question: str) -> bool:
     """Whether a name is expressly asked for: "which groups, by name?" """
     return _BY_NAME.search(question) is not None

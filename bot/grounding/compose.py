@@ -81,7 +81,8 @@ def _in_its_words(best: Attempt) -> Statement:
     shown = max(best.evidence.sentences, key=lambda s: len(said & set(content_words(s.read_as))))
     plain = answering(best.telling)
     ours = best.checks.evidence_answers
-    if plain is not None and (ours is None or best.telling[0].answers > ours + _CLEARLY):
+    cited = plain in best.evidence.sentences
+    if plain is not None and (cited or ours is None or best.telling[0].answers > ours + _CLEARLY):
         shown = plain
     return in_its_words(best.reading.article, shown, best.probability, best.sure)
 

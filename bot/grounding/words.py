@@ -51,6 +51,26 @@ NUMBER_WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+_IRREGULAR: Mapping[str, str] = {
+    form: forms[0]
+    for forms in (
+        line.split()
+        for line in """
+        become became; begin began begun; bring brought; build built; buy bought; catch caught; choose chose chosen
+        come came; drive drove driven; eat ate eaten; fight fought; fly flew flown; forbid forbade forbidden
+        forget forgot forgotten; freeze froze frozen; get got gotten; go went gone; grow grew grown; hear heard
+        hide hid hidden; hold held; keep kept; know knew known; lead led; leave left; lend lent; lose lost; make made
+        mean meant; meet met; pay paid; ride rode ridden; run ran; sell sold; send sent; shake shook shaken; shoot shot
+        show shown; sing sang sung; sink sank sunk; sit sat; sleep slept; speak spoke spoken; spend spent; stand stood
+        steal stole stolen; strike struck stricken; swim swam swum; take took taken; teach taught; think thought
+        throw threw thrown; wear wore worn; win won; withdraw withdrew withdrawn; write wrote written; die died dead
+        """.replace("\n", ";").split(";")
+    )
+    for form in forms[1:]
+}
+"""Forms that share no beginning with their verb: a question says "come", the article "came"."""
+
+
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """A folded word without its commonest English ending; crude, the same for both sides of a comparison."""
@@ -61,6 +81,7 @@ def stem(word: str) -> str:
         word = word.removesuffix(suffix)
     if not word.isascii():
         return word.removeprefix("ال") if len(word) > 4 else word
+    word = _IRREGULAR.get(word, word)
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
             word = word[: -len(suffix)] + ("y" if suffix in ("ies", "ied") else "")

@@ -452,3 +452,16 @@ def test_a_sentence_that_has_the_questions_words_stands_alone(library: Library) 
     ask(library, engine, FERRY_QUESTION)
     asked = [c.messages[-1].content for c in engine.calls if c.kind == "log_odds"]
     assert any(text.startswith("Sentence: The new ferry of Larkhaven") for text in asked)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "The article does not mention how many passengers it carried.",
+        "According to the article, no information is given.",
+    ],
+)
+def test_a_draft_that_says_the_article_does_not_tell_is_no_answer(library: Library, draft: str) -> None:
+    answer = ask(library, scripted(draft), FERRY_QUESTION)
+    assert draft not in answer.text
+    assert answer.text.startswith("The article says: “The new ferry of Larkhaven")
