@@ -68,8 +68,16 @@ def open_embedded(name: str, options: EngineOptions) -> "EmbeddedEngine":
     return EmbeddedEngine(name, fetch, entry.sha256, options)
 
 
+_PATIENCE_S = 3.0
+"""Loading waits so long for a call before it begins by itself.
+
+The library that loads the weights holds Python's lock all the while, 1.8 s here: a search that begins at the same
+time would show its passages only after that.
+"""
+
+
 class EmbeddedEngine(Engine):
-    """Loads in the background from the moment it is made; the first call waits and raises what went wrong."""
+    """Loads in the background soon after it is made, or at the first call, which waits and raises what went wrong."""
 
     def __init__(
         self, name: str, weights_path: Callable[[], Path], digest: str, options: EngineOptions
@@ -87,7 +95,7 @@ class EmbeddedEngine(Engine):
         self._state: Literal["fetching", "loading", "ready", "error"] = "loading"
         self._running: Running | None = None
         self._error: BaseException | None = None
-        self._loaded = threading.Event()
+        self._wanted, self._loaded = threading.Event(), threading.Event()
         self._calls: weakref.WeakSet[Call] = weakref.WeakSet()
         self._closed = False
         self._frames: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -179,6 +187,7 @@ class EmbeddedEngine(Engine):
         atexit.unregister(self.close)
         with self._lock:
             self._closed = True
+            self._wanted.set()
             running, self._running = self._running, None
             calls = list(self._calls)
         for call in calls:
@@ -196,6 +205,9 @@ class EmbeddedEngine(Engine):
             self._state = "loading"
             mark = weights.mark_of(path)
             check_memory(path, self.context_tokens * self._slots)
+            self._wanted.wait(_PATIENCE_S)
+            if self._closed:
+                return
             running = start(path, self._options, self._slots, self._states.folder if self._states else None)
             if weights.mark_of(path) != mark:
                 raise ModelMismatch(f"The model file {path} was replaced while it was loaded. Start again.")
@@ -216,6 +228,7 @@ class EmbeddedEngine(Engine):
             self._loaded.set()
 
     def _ready(self) -> Running:
+        self._wanted.set()
         self._loaded.wait()
         if self._error is not None:
             raise self._error
