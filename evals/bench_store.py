@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.bench import BenchOptions, Line, Measured, line, medians, seed_library, timed
+from store.errors import StorageError
 
 _QUESTIONS = 40
 _VOCABULARY = 20_000
@@ -22,11 +23,10 @@ def ingest_speed(options: BenchOptions) -> Measured:
     from store.library import Library
 
     with seed_library(of_seeds=False) as (path, embedder):
-        source = path.parent / "articles.jsonl"
-        _write_articles(source, 60, sentences=14)
+        sources = _write_articles(path.parent, 60, sentences=14)
         rounds = iter(range(10_000))
         ingest_s = medians(
-            {"s": lambda: timed(lambda: ingest(path / str(next(rounds)), [source], embedder=embedder))},
+            {"s": lambda: timed(lambda: ingest(path / str(next(rounds)), sources, embedder=embedder))},
             options.repeat,
         )["s"]
         with Library.open(path / "0", embedder=embedder) as library:
@@ -72,9 +72,8 @@ def _retrieval_at(size: int) -> dict[str, float]:
 
     with seed_library(of_seeds=False) as (path, real):
         embedder = _QuickEmbedder(real)
-        source = path.parent / "articles.jsonl"
-        _write_articles(source, max(1, size // 8), sentences=56)
-        build_s = timed(lambda: ingest(path, [source], embedder=embedder))
+        sources = _write_articles(path.parent, max(1, size // 8), sentences=56)
+        build_s = timed(lambda: ingest(path, sources, embedder=embedder))
         before = psutil.Process().memory_info().rss
         with Library.open(path, embedder=embedder) as library:
             questions = _questions()
@@ -83,6 +82,8 @@ def _retrieval_at(size: int) -> dict[str, float]:
             ours = [timed(partial(library.search, question, 10)) for question in questions]
             memory = psutil.Process().memory_info().rss - before
             passages = library.counts().passages
+        if passages < size / 2:  # a search in a library that was not built costs nothing
+            raise StorageError(f"Only {passages:,} of {size:,} passages went in; there is nothing to measure")
         bare = [timed(partial(real.embed, [question])) for question in questions]
     return {
         "passages": float(passages),
@@ -130,14 +131,22 @@ class _Prose:
         return f"{' '.join(self.words(10, 20)).capitalize()} {self._rng.randint(2, 9999)}."
 
 
-def _write_articles(path: Path, count: int, *, sentences: int) -> None:
+_IN_A_FILE = 2000
+"""Articles; more of them would be a file larger than the loaders take."""
+
+
+def _write_articles(folder: Path, count: int, *, sentences: int) -> list[Path]:
     prose = _Prose(7)
-    with path.open("w", encoding="utf-8") as file:
-        for number in range(count):
-            text = " ".join(prose.sentence() for _ in range(sentences))
-            title = " ".join(prose.words(5, 7)).capitalize()
-            article = {"id": f"bench-{number}", "title": title, "text": text, "published": "2024-05-06"}
-            file.write(json.dumps({**article, "source": "Bench Wire", "language": "en"}) + "\n")
+    made = []
+    for first in range(0, count, _IN_A_FILE):
+        made.append(folder / f"articles-{first}.jsonl")
+        with made[-1].open("w", encoding="utf-8") as file:
+            for number in range(first, min(count, first + _IN_A_FILE)):
+                text = " ".join(prose.sentence() for _ in range(sentences))
+                title = " ".join(prose.words(5, 7)).capitalize()
+                article = {"id": f"bench-{number}", "title": title, "text": text, "published": "2024-05-06"}
+                file.write(json.dumps({**article, "source": "Bench Wire", "language": "en"}) + "\n")
+    return made
 
 
 def _questions() -> list[str]:
