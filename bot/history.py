@@ -90,7 +90,7 @@ def _with_another(question: str, before: str) -> str | None:
     if days and days[0].text.casefold() in (spoken.casefold(), what.casefold()):
         old = days_before[0].text if len(days_before) == 1 else ""
         same_way = old.partition(" ")[0].casefold() == (asked["at"] or "").casefold()
-        return _put(before, old, spoken if same_way else what) if old else None
+        return before.replace(old, spoken if same_way else what, 1) if old else None
     said = set(content_words(what))
     # A word before it, so that a name is not taken for the capital of a sentence.
     if not said or said != {w for n in names(f"of {what}") for w in n.words}:
@@ -100,12 +100,8 @@ def _with_another(question: str, before: str) -> str | None:
         known = [
             n for n in known if re.search(rf"\b{asked['at']} (?:the )?{re.escape(n)}", before, re.IGNORECASE)
         ]
-        return _put(before, known[0], what) if len(known) == 1 else None
-    return _put(before, known[0], what) if known else None
-
-
-def _put(before: str, old: str, new: str) -> str:
-    return before.replace(old, new, 1)
+        known = known if len(known) == 1 else []
+    return before.replace(known[0], what, 1) if known else None
 
 
 def _faithful(rewritten: str, question: str, history: Sequence[Turn]) -> bool:

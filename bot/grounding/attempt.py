@@ -261,8 +261,9 @@ def _yes_no(d: _Drafted) -> Attempt:
 
 def _deciding(d: _Drafted, top: Sequence[Sentence], answer: str) -> Sentence:
     """Of the sentences a verdict was found over, the one that bears it out best alone: that one is cited."""
-    alone = [d.stated(evidence_of((s,), d.question, d.draft, d.weights), answer) or 0.0 for s in top]
-    return top[max(range(len(top)), key=lambda i: (alone[i], -i))]
+    if len(top) == 1:
+        return top[0]  # nothing to choose: a check would cost as much as half a draft
+    return max(top, key=lambda s: d.stated(evidence_of((s,), d.question, d.draft, d.weights), answer) or 0.0)
 
 
 def _that_may_answer(

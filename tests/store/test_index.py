@@ -133,3 +133,32 @@ def test_one_library_serves_several_threads_while_it_grows(tmp_path: Path) -> No
         assert np.isfinite(library.search("ship", 1)[0].score)
         assert library.counts().articles == 33
     assert failures == []
+
+
+class Graph:
+    """Stands in for a Chroma collection that cannot reach some of its vectors."""
+
+    def __init__(self, count: int, out_of_reach: set[int]) -> None:
+        self._count, self._lost = count, out_of_reach
+
+    def count(self) -> int:
+        return self._count
+
+    def query(self, *, query_embeddings: list[np.ndarray], **_: object) -> dict[str, list[list[float]]]:
+        position = int(query_embeddings[0][0])
+        return {"ids": [[position]], "distances": [[1.0 if position in self._lost else 0.0]]}
+
+
+@pytest.mark.parametrize(
+    ("count", "lost", "damaged"),
+    [(100_001, 0, False), (100_001, 4, False), (100_001, 5, True), (30, 1, True), (30, 0, False)],
+)
+def test_only_a_large_graph_may_miss_a_few_passages(count: int, lost: int, damaged: bool) -> None:
+    matrix = np.arange(count, dtype=np.float32).reshape(count, 1)
+    checked = np.unique(np.linspace(0, count - 1, 40).astype(int)).tolist()
+    graph = Graph(count, set(checked[:lost]))
+    if damaged:
+        with pytest.raises(LibraryDamaged, match="does not find itself"):
+            index._check(graph, matrix, np.arange(count))
+    else:
+        index._check(graph, matrix, np.arange(count))
