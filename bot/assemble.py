@@ -53,7 +53,8 @@ def build_chain(library: Library, engine: Engine, settings: "Settings") -> Answe
 class Session:
     """An open library and a loading engine; use it as a context manager.
 
-    Opening overlaps: the engine reads its weights while the library is opened and the first question looked up.
+    The engine is made first, which looks for its weights; an embedded one loads them at its first call or a little later,
+    so that the first question's passages do not wait for it.
 
     Raises:
         CitewireError: The library or the model cannot be opened.
