@@ -254,7 +254,7 @@ def _yes_no(d: _Drafted) -> Attempt:
         checks,
         verdict.probability,
         accepted,
-        verdict.probability >= d.calibration.sure,
+        verdict.probability >= d.calibration.polarity.sure,
         pinned=True,
     )
 

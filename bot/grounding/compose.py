@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.grounding.attempt import Attempt, answering
-from bot.grounding.polarity import word_of
+from bot.grounding.polarity import without_word, word_of
 from bot.grounding.statements import cite, ground, in_its_words, judged, renumbered
 from bot.grounding.words import content_words, numbers
+from bot.questions import kind_of
 from bot.types import Conflict, Statement
 
 _CORRECTS = re.compile(
@@ -58,10 +59,7 @@ def _grounded(group: Sequence[Attempt], question: str) -> tuple[Statement, ...]:
             best.sure,
             telling=answering(best.telling),
         )
-        labels = {s.support for s in statements}
-        if "partly" in labels and "supported" not in labels and best.evidence.sentences:
-            # Where the program is not sure of the model's words, the article's own stand beside them.
-            statements = (*statements, _in_its_words(best))
+        statements = (*statements, *_beside(statements, best, question))
     others = [
         a for a in group[1:] if a.evidence.sentences and a.reading.article.id != best.reading.article.id
     ]
@@ -69,6 +67,22 @@ def _grounded(group: Sequence[Attempt], question: str) -> tuple[Statement, ...]:
         return statements
     extra = [cite(a.reading.article, a.evidence.sentences[0], a.draft) for a in others[:2]]
     return (replace(statements[0], citations=(*statements[0].citations, *extra)), *statements[1:])
+
+
+def _beside(statements: Sequence[Statement], best: Attempt, question: str) -> tuple[Statement, ...]:
+    """Where the program is not sure of the model's words, the article's own beside them.
+
+    A sentence that is cited already is not told again, unless a word of the model's is in doubt or the words
+    themselves were asked for.
+    """
+    labels = {s.support for s in statements}
+    if "partly" not in labels or "supported" in labels or not best.evidence.sentences:
+        return ()
+    made = _in_its_words(best)
+    cited = {(c.start, c.end) for s in statements for c in s.citations}
+    told = all((c.start, c.end) in cited for c in made.citations)
+    doubted = any(s.doubts for s in statements)
+    return () if told and not doubted and kind_of(question) != "quote" else (made,)
 
 
 _CLEARLY = 1.0
@@ -105,6 +119,7 @@ def _claim(group: list[Attempt], question: str, at: int, groups: list[list[Attem
         lead = f"Earlier, {outlet}{day}: "
     if at == 0 and len(dates) > 1 and (verdict := word_of(text)):
         lead = f"{verdict.capitalize()}. {lead}"  # what holds now comes first, then who said it when
+        text = without_word(text)
     citations = tuple(c for s in made for c in s.citations)
     return replace(first, text=lead + text, citations=citations)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.grounding.words import Weights, content_words, counted, names, numbers
+from bot.grounding.words import Weights, content_words, counts, names, numbers
 from bot.questions import kind_of
 from bot.reading import Sentence
 from store.dates import find_date_phrases
@@ -118,7 +118,10 @@ def _find(
     for _ in range(most):
         gains = [
             (
-                sum(worth.get(w, 0.0) for w in words - covered) / total
+                # A second sentence is worth showing when it brings a good part of what the answer says; that it
+                # names again whom the question is about is not enough.
+                sum(worth.get(w, 0.0) for w in (words - covered if not chosen else new & words - covered))
+                / total
                 - _ROLE_PENALTY.get(s.role, 0.0)
                 + (_TELLING if s is telling and not chosen else 0.0),
                 -i,
@@ -127,7 +130,6 @@ def _find(
             if i not in chosen
         ]
         best, at = max(gains, default=(0.0, 0))
-        # A second sentence is worth showing when it brings a good part of what the answer says.
         if best <= (0.0 if not chosen else 0.18):
             break
         chosen.append(-at)
@@ -187,17 +189,13 @@ def rank_sentences(
 def _missing(
     draft: str, question: str, picked: Sequence[Sentence], covered: frozenset[str]
 ) -> tuple[str, ...]:
-    held_numbers = frozenset().union(*(numbers(s.read_as) for s in picked)) | numbers(question)
+    told = frozenset().union(*(numbers(s.read_as) for s in picked)) | numbers(question)
     known = covered | frozenset(content_words(question))
     lacking = [n.text for n in names(draft) if not n.words <= known]
-    lacking += sorted(numbers(draft) - held_numbers)
-    held = frozenset().union(*(counted(s.read_as) for s in picked))
-    held_counts = {n for n, _ in held}
-    lacking += [
-        f"{n} {what}"
-        for n, what in sorted(counted(draft) - held)
-        if n in held_counts and n not in numbers(question)
-    ]
+    lacking += sorted(numbers(draft) - told)
+    held = {(c.number, c.what) for s in picked for c in counts(s.read_as)}
+    held_numbers = {n for n, _ in held} - numbers(question)
+    lacking += [c.text for c in counts(draft) if c.number in held_numbers and (c.number, c.what) not in held]
     lacking += [p.text for p in find_date_phrases(draft) if not _holds_date(p.text, question, picked)]
     return tuple(dict.fromkeys(lacking))
 

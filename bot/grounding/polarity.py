@@ -34,12 +34,14 @@ class PolarityRule:
     Attributes:
         yes_from: "Yes." must reach this, and lead "No." by `yes_lead`.
         no_from: "No." must reach this, and lead "Yes." by `no_lead`.
+        sure: A verdict of this probability is called supported.
     """
 
     yes_from: float = 1.6
     yes_lead: float = 1.2
     no_from: float = 0.5
     no_lead: float = 0.2
+    sure: float = 0.92
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,13 @@ def judge(yes: float, no: float, rule: PolarityRule) -> Verdict:
 def word_of(draft: str) -> Word | None:
     """The yes or no a draft begins with, in any of a few languages."""
     return next((word for word, pattern in _LEADING.items() if pattern.match(draft)), None)
+
+
+def without_word(text: str) -> str:
+    """A text without the yes or no it begins with, where anything follows."""
+    word = word_of(text)
+    rest = _LEADING[word].sub("", text) if word else text
+    return f"{rest[:1].upper()}{rest[1:]}" if rest else text
 
 
 def worded(verdict: Verdict, draft: str, sentence: str, language: str | None) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import zip_longest
 from math import log
 
 from store.text import fold
@@ -108,8 +108,8 @@ def content_words(text: str) -> tuple[str, ...]:
 def numbers(text: str) -> frozenset[str]:
     """Numbers of a text in digits, thousands separators removed; small number words count."""
     found = {match.replace(",", "").rstrip(".") for match in _NUMBER.findall(text)}
-    found |= {NUMBER_WORDS[w] for w in (fold(m.group()) for m in _WORD.finditer(text)) if w in NUMBER_WORDS}
-    return frozenset(found)
+    parts = (part for m in _WORD.finditer(text) for part in fold(m.group()).split("-"))
+    return frozenset(found | {NUMBER_WORDS[part] for part in parts if part in NUMBER_WORDS})
 
 
 _MONTHS = frozenset(
@@ -118,16 +118,27 @@ _MONTHS = frozenset(
 _NOT_COUNTED = STOPWORDS | NUMBER_WORDS.keys()
 
 
-def counted(text: str) -> frozenset[tuple[str, str]]:
-    """Numbers with what they count: ("4", "country") in "four countries"; numbers inside names are left out."""
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number and what it counts: "four countries" is 4 of "country"; `text` is as written."""
+
+    number: str
+    what: str
+    text: str
+
+
+def counts(text: str) -> tuple[Count, ...]:
+    """Numbers with what they count; years, days, ages and numbers inside names are left out."""
     words = [m.group() for m in _WORD.finditer(text)]
-    found = set()
-    for word, following in pairwise(words):
+    found = []
+    for word, following, then in zip_longest(words, words[1:], words[2:], fillvalue=""):
         number = NUMBER_WORDS.get(fold(word)) or (word.replace(",", "") if _NUMBER.fullmatch(word) else None)
-        dated = number is not None and (len(number) == 4 or fold(following) in _MONTHS)
-        if number and not dated and not following[0].isdigit() and fold(following) not in _NOT_COUNTED:
-            found.add((number, stem(fold(following))))
-    return frozenset(found)
+        if number is None or not following or following[0].isdigit() or fold(following) in _NOT_COUNTED:
+            continue
+        dated = len(number) == 4 or fold(following) in _MONTHS
+        if not dated and fold(then) != "old":  # the article says an age as "Morrel, 61,"
+            found.append(Count(number, stem(fold(following)), f"{word} {following}"))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

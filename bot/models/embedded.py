@@ -1,4 +1,4 @@
-"""The embedded engine: llama.cpp's server in this process, behind a private loopback port."""
+"""The embedded engine: llama.cpp's server in a process beside this one, behind a private loopback port."""
 
 import atexit
 import contextlib
@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import secrets
+import subprocess
 import threading
 import time
 import weakref
@@ -20,7 +21,7 @@ from bot.errors import ModelBusy, ModelMismatch, ModelUnavailable, QuestionRefus
 from bot.models.base import Engine, EngineOptions, Limits, Message, ModelStatus, PrefixState, Reply
 from bot.models.guard import Alive, End, Item, Piece, guarded
 from bot.models.llama_http import Call
-from bot.models.llama_start import BATCH_TOKENS, Running, check_memory, start
+from bot.models.llama_start import BATCH_TOKENS, Running, check_memory, end, launch, start
 from bot.models.odds import log_odds
 from bot.models.states import Kept, StateFolder
 from store.errors import CitewireError
@@ -68,16 +69,8 @@ def open_embedded(name: str, options: EngineOptions) -> "EmbeddedEngine":
     return EmbeddedEngine(name, fetch, entry.sha256, options)
 
 
-_PATIENCE_S = 3.0
-"""Loading waits so long for a call before it begins by itself.
-
-The library that loads the weights holds Python's lock all the while, 1.8 s here: a search that begins at the same
-time would show its passages only after that.
-"""
-
-
 class EmbeddedEngine(Engine):
-    """Loads in the background soon after it is made, or at the first call, which waits and raises what went wrong."""
+    """Loads in the background from the moment it is made; the first call waits and raises what went wrong."""
 
     def __init__(
         self, name: str, weights_path: Callable[[], Path], digest: str, options: EngineOptions
@@ -94,8 +87,9 @@ class EmbeddedEngine(Engine):
         self._lock = threading.Lock()
         self._state: Literal["fetching", "loading", "ready", "error"] = "loading"
         self._running: Running | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._error: BaseException | None = None
-        self._wanted, self._loaded = threading.Event(), threading.Event()
+        self._loaded = threading.Event()
         self._calls: weakref.WeakSet[Call] = weakref.WeakSet()
         self._closed = False
         self._frames: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -103,10 +97,8 @@ class EmbeddedEngine(Engine):
         self._in_slot: OrderedDict[int, tuple[int, ...]] = OrderedDict((n, ()) for n in range(self._slots))
         self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
         self._states = self._open_states()
-        # A server that still computes while the interpreter goes away crashes the process.
         atexit.register(self.close)
-        self._loader = threading.Thread(target=self._load, daemon=True, name="citewire-load")
-        self._loader.start()
+        self._begin_loading()
 
     # Calls
 
@@ -187,28 +179,29 @@ class EmbeddedEngine(Engine):
         atexit.unregister(self.close)
         with self._lock:
             self._closed = True
-            self._wanted.set()
-            running, self._running = self._running, None
+            self._running = None
+            process, self._process = self._process, None
             calls = list(self._calls)
         for call in calls:
             call.hang_up()
-        if running is None and self._state == "loading":
-            self._loader.join()  # loading cannot be interrupted, and must not go on without an interpreter
-        del running  # the last reference: its destructor stops the server and frees the weights
+        if process is not None:
+            end(process)
 
     # Loading
 
+    def _begin_loading(self) -> None:
+        threading.Thread(target=self._load, daemon=True, name="citewire-load").start()
+
     def _load(self) -> None:
         try:
+            process = self._launched()
             self._state = "fetching"
             path = self._weights_path()
             self._state = "loading"
             mark = weights.mark_of(path)
             check_memory(path, self.context_tokens * self._slots)
-            self._wanted.wait(_PATIENCE_S)
-            if self._closed:
-                return
-            running = start(path, self._options, self._slots, self._states.folder if self._states else None)
+            states = self._states.folder if self._states else None
+            running = start(process, path, self._options, self._slots, states)
             if weights.mark_of(path) != mark:
                 raise ModelMismatch(f"The model file {path} was replaced while it was loaded. Start again.")
             with self._lock:
@@ -216,26 +209,52 @@ class EmbeddedEngine(Engine):
                     self._running = running
             self._state = "ready"
         except CitewireError as error:
-            self._error, self._state = error, "error"
+            self._fail(error)
         except Exception as error:  # the loader's own errors are RuntimeError and the like; callers get ours
             _log.debug("loading failed", exc_info=True)
             unavailable = ModelUnavailable(
                 f"The model {self.spec} could not be loaded: {error} Check the file, or choose another model."
             )
             unavailable.__cause__ = error
-            self._error, self._state = unavailable, "error"
+            self._fail(unavailable)
         finally:
             self._loaded.set()
 
-    def _ready(self) -> Running:
-        self._wanted.set()
-        self._loaded.wait()
-        if self._error is not None:
-            raise self._error
+    def _launched(self) -> "subprocess.Popen[bytes]":
+        """The process that will load; its interpreter starts while the weights are looked for."""
         with self._lock:
-            if self._running is None:
+            if self._closed:
                 raise ModelUnavailable(f"The model {self.spec} was closed.")
-            return self._running
+            self._process = launch()
+            return self._process
+
+    def _fail(self, error: CitewireError) -> None:
+        self._error, self._state = error, "error"
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            end(process)
+
+    def _ready(self) -> Running:
+        self._loaded.wait()
+        with self._lock:
+            if self._closed:
+                raise ModelUnavailable(f"The model {self.spec} was closed.")
+            if self._error is not None:
+                raise self._error
+            assert self._running is not None, "loading ends with one of the three"
+            if self._running.process.poll() is None:
+                return self._running
+            _log.warning(
+                "the process of %s ended (code %s); starting another",
+                self.spec,
+                self._running.process.returncode,
+            )
+            self._running, self._state = None, "loading"
+            self._loaded.clear()
+            self._forget_slots()
+        self._begin_loading()
+        return self._ready()
 
     def _call(self) -> Call:
         running = self._ready()

@@ -1,15 +1,16 @@
-"""Starts llama.cpp's server inside this process, with settings measured on small machines."""
+"""Starts llama.cpp's server in a process of its own, with settings measured on small machines."""
 
 import contextlib
+import json
 import os
 import secrets
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bot.errors import ModelUnavailable
 from bot.models.base import EngineOptions
-from bot.models.llama_http import Call
 
 BATCH_TOKENS = 64
 """Prompt tokens between two looks at whether the caller has gone: a stop waits for one batch.
@@ -24,50 +25,74 @@ _STATE_BYTES = 28 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server in this process; dropping the last reference to it stops it and frees the weights."""
+    """A server's process; it ends with `stop`, or with this process."""
 
-    server: Any = field(repr=False)  # xllamacpp ships no types
+    process: "subprocess.Popen[bytes]" = field(repr=False)
     port: int
     api_key: str = field(repr=False)
 
+    def stop(self) -> None:
+        end(self.process)
 
-def start(path: Path, options: EngineOptions, slots: int, states: Path | None) -> Running:
-    """Loads the weights and listens on a free loopback port that wants a key.
+
+def launch() -> "subprocess.Popen[bytes]":
+    """A process that waits for settings; its interpreter starts while the caller still looks for the weights."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "bot.models.llama_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C in the terminal is the caller's to handle
+    )
+
+
+def start(
+    process: "subprocess.Popen[bytes]", path: Path, options: EngineOptions, slots: int, states: Path | None
+) -> Running:
+    """Has a launched process load the weights and listen on a free loopback port that wants a key.
 
     Args:
         slots: Prompts whose states are in memory at once, each with the whole context.
         states: Folder that slots may be saved to.
-    """
-    import xllamacpp
 
-    threads = options.threads or _threads()
+    Raises:
+        ModelUnavailable: What the loader says, or that its process ended.
+    """
     api_key = secrets.token_hex(16)
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.n_ctx = options.context_tokens * slots
-    params.n_parallel = slots
-    params.kv_unified = False
-    params.n_batch = params.n_ubatch = BATCH_TOKENS
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.no_extra_bufts = True  # repacking the weights doubles the time to load and reads no faster here
-    params.n_gpu_layers = 0
-    params.fit_params = False
-    params.warmup = False
-    params.cache_ram_mib = _MEMORY_CACHE_MIB
-    params.slot_save_path = f"{states}{os.sep}" if states else ""
-    params.ui = False
-    params.verbosity = -1
-    params.api_keys = [api_key]
-    params.cors_origins = "http://127.0.0.1"
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.endpoint_slots = True
-    server = xllamacpp.Server(params)
-    port = int(server.listening_address.rpartition(":")[2])
-    # It listens before its task loop has begun, and a stop that comes before the loop is forgotten by it: the
-    # destructor would then wait for ever. What the slots are doing is told by the loop itself.
-    Call(port, api_key).look("/slots")
-    return Running(server, port, api_key)
+    settings = {
+        "path": str(path),
+        "context_tokens": options.context_tokens,
+        "slots": slots,
+        "batch_tokens": BATCH_TOKENS,
+        "threads": options.threads or _threads(),
+        "memory_cache_mib": _MEMORY_CACHE_MIB,
+        "states": f"{states}{os.sep}" if states else "",
+        "api_key": api_key,
+    }
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(settings).encode() + b"\n")
+        process.stdin.flush()
+        said = json.loads(process.stdout.readline() or b"null")
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"The model's process could not be started: {error}.") from error
+    if said is None:
+        code = process.wait()
+        raise ModelUnavailable(f"The process that loads {path.name} ended with code {code}.")
+    if "error" in said:
+        raise ModelUnavailable(str(said["error"]))
+    return Running(process, int(said["port"]), api_key)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ends a launched process at once; whatever it was computing is dropped."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _threads() -> int:
