@@ -7,20 +7,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from bot import weights
-from bot.chain import AnswerChain, ChainOptions
 from bot.models.base import Engine, EngineOptions
 from bot.models.opening import open_engine
-from store.embeddings import Embedder, open_embedder
-from store.library import Library
 
+# The rest is imported where it is used: by then an embedded engine is loading beside it.
 if TYPE_CHECKING:
+    from bot.answering import Answering
     from bot.settings import Settings
+    from store.embeddings import Embedder
+    from store.library import Library
 
 Notify = Callable[[str], None]
 
 
-def embedder_for(settings: "Settings", *, progress: weights.Progress | None = None) -> Embedder:
+def embedder_for(settings: "Settings", *, progress: weights.Progress | None = None) -> "Embedder":
     """The embedder the settings name; the default one's weights are fetched when they are not there."""
+    from store.embeddings import open_embedder
+
     return open_embedder(
         settings.embedder,
         base_url=settings.base_url,
@@ -46,15 +49,16 @@ def engine_for(settings: "Settings", *, spec: str | None = None, notify: Notify 
     )
 
 
-def build_chain(library: Library, engine: Engine, settings: "Settings") -> AnswerChain:
-    return AnswerChain(library, engine, ChainOptions(k=settings.k, most_articles=settings.most_articles))
+def build_chain(library: "Library", engine: Engine, settings: "Settings") -> "Answering":
+    from bot.answering import Answering, ChainOptions
+
+    return Answering(library, engine, ChainOptions(k=settings.k, most_articles=settings.most_articles))
 
 
 class Session:
     """An open library and a loading engine; use it as a context manager.
 
-    The engine is made first, which looks for its weights; an embedded one loads them at its first call or a little later,
-    so that the first question's passages do not wait for it.
+    The engine is made first: an embedded one then loads in a process of its own while the library is opened.
 
     Raises:
         CitewireError: The library or the model cannot be opened.
@@ -66,6 +70,8 @@ class Session:
         self._notify = notify
         self.engine = engine_for(settings, notify=notify)
         try:
+            from store.library import Library
+
             self.library = Library.open(Path(settings.library), embedder=embedder_for(settings))
         except BaseException:
             self.engine.close()

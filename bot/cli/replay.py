@@ -44,7 +44,7 @@ def replay(
     from bot.types import Question
 
     with Session(settings, notify=say) as session:
-        after = session.chain.invoke(Question(before.standalone_question, as_of=before.as_of))
+        after = session.chain.answer(Question(before.standalone_question, as_of=before.as_of))
     changes = differences(before, after)
     if json_:
         from bot.wire import answer_to_json

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from langchain_core.runnables import Runnable, RunnableLambda
 
-from bot.chain import AnswerChain, checked
+from bot.answering import checked
+from bot.chain import AnswerChain
 from bot.errors import ModelUnavailable, QuestionRefused
 from bot.models.base import Limits, Message, Reply
 from bot.models.scripted import ScriptedEngine
