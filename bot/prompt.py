@@ -35,14 +35,20 @@ def _messages(name: str, **values: str) -> tuple[Message, ...]:
     return tuple(Message(role, text.substitute(values)) for role, text in _parts(name))
 
 
-def reading_prefix(reading: Reading) -> tuple[Message, ...]:
-    """The fixed beginning of every call about this stretch of article."""
-    return _messages("read", fence=reading.fence, article=reading.text)
+def reading_prefix(reading: Reading, *, with_checks: bool = False) -> tuple[Message, ...]:
+    """The fixed beginning of every call about this stretch of article.
+
+    Args:
+        with_checks: The examples of the checks stand behind the article, so that drafts and checks share one beginning.
+    """
+    article = _messages("read", fence=reading.fence, article=reading.text)
+    return article + tuple(m for _, prefix in check_prefixes() for m in prefix) if with_checks else article
 
 
-def draft(reading: Reading, question: str, kind: str) -> tuple[Message, ...]:
+def draft(reading: Reading, question: str, kind: str, *, with_checks: bool = False) -> tuple[Message, ...]:
     asked = _messages("draft", question=question, task=_tasks().get(kind, ""))
-    return reading_prefix(reading) + tuple(replace(m, content=m.content.strip()) for m in asked)
+    prefix = reading_prefix(reading, with_checks=with_checks)
+    return prefix + tuple(replace(m, content=m.content.strip()) for m in asked)
 
 
 @cache
@@ -51,14 +57,19 @@ def _tasks() -> dict[str, str]:
     return dict(line.split(": ", 1) for line in load("tasks").text.splitlines() if ": " in line)
 
 
-def stated(excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
-    return _messages("stated", excerpt=excerpt, question=question, answer=answer)
+def stated(excerpt: str, question: str, answer: str, *, behind: Reading | None = None) -> tuple[Message, ...]:
+    """Args: behind: The article to stand behind, with the examples of both checks; None needs no article."""
+    asked = _messages("stated", excerpt=excerpt, question=question, answer=answer)
+    return asked if behind is None else reading_prefix(behind, with_checks=True) + asked[-1:]
 
 
-def answers(headline: str, sentence: str, question: str) -> tuple[Message, ...]:
-    """The headline tells who "he" is, and which museum "the museum"; "" leaves it out."""
+def answers(
+    headline: str, sentence: str, question: str, *, behind: Reading | None = None
+) -> tuple[Message, ...]:
+    """The headline tells who "he" is, and which museum "the museum"; "" leaves it out. For `behind` see `stated`."""
     above = f"Headline: {_cut(headline, 120)}\n" if headline else ""
-    return _messages("answers", headline=above, sentence=sentence, question=question)
+    asked = _messages("answers", headline=above, sentence=sentence, question=question)
+    return asked if behind is None else reading_prefix(behind, with_checks=True) + asked[-1:]
 
 
 def check_prefixes() -> tuple[tuple[str, tuple[Message, ...]], ...]:

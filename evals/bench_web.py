@@ -161,7 +161,9 @@ def _broken_off(ask: _Asker, process: psutil.Process, options: BenchOptions) -> 
 
 
 def _rss_mib(process: psutil.Process) -> float:
-    return float(process.memory_info().rss) / 2**20
+    """Of the server and the model's process."""
+    both = [process, *process.children(recursive=True)]
+    return sum(float(one.memory_info().rss) for one in both) / 2**20
 
 
 def _in_chromium(url: str, repeat: int) -> dict[str, float | None]:

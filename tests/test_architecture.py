@@ -77,6 +77,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert [name for name in HEAVY if name in loaded] == []
 
 
+def test_an_answer_needs_nothing_of_langchain() -> None:
+    """It would take most of a second, in which a fresh `citewire ask` has its passages on the screen."""
+    loaded = _loaded_by(
+        "import bot.assemble, bot.answering, bot.models.embedded, store.library, store.embeddings"
+    )
+    assert [name for name in ("langchain", "langchain_core", "langsmith", "chromadb") if name in loaded] == []
+
+
 @pytest.mark.slow
 def test_g03_unsafe_loaders_never_come_in() -> None:
     loaded = _loaded_by(

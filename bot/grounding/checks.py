@@ -64,10 +64,16 @@ class Checks:
 
 
 def ask_stated(
-    engine: Engine, evidence: Evidence, question: str, draft: str, cancel: threading.Event | None
+    engine: Engine,
+    reading: Reading,
+    evidence: Evidence,
+    question: str,
+    draft: str,
+    cancel: threading.Event | None,
 ) -> float | None:
     """Log-odds that the evidence states the draft as the answer; its examples stay in the engine."""
-    return engine.log_odds(prompt.stated(evidence.text, question, draft), cancel=cancel)
+    behind = reading if engine.one_state else None
+    return engine.log_odds(prompt.stated(evidence.text, question, draft, behind=behind), cancel=cancel)
 
 
 def ask_answers(
@@ -81,7 +87,8 @@ def ask_answers(
     title = reading.article.title
     lacking = set(content_words(question)) - set(content_words(words))
     headline = title if lacking & set(content_words(title)) else ""
-    return engine.log_odds(prompt.answers(headline, words, question), cancel=cancel)
+    behind = reading if engine.one_state else None
+    return engine.log_odds(prompt.answers(headline, words, question, behind=behind), cancel=cancel)
 
 
 def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:

@@ -62,11 +62,16 @@ class Calibration:
 
 
 @cache
-def calibration_for(model: str, *, log_odds: bool = True) -> Calibration:
-    """The calibration fitted for this model, else the default; without log-odds the one that does without them."""
+def calibration_for(model: str, *, log_odds: bool = True, together: bool = False) -> Calibration:
+    """The calibration fitted for this model, else the default; without log-odds the one that does without them.
+
+    Args:
+        together: The checks stand behind the article (`Engine.one_state`), which gives other log-odds.
+    """
     folder = files("bot.grounding") / "calibration"
     name = model.partition(":")[2].replace("/", "-").replace(":", "-")
-    wanted = [f"{name}.json", "default.json"] if log_odds else ["words-only.json"]
+    how = ".together" if together else ""
+    wanted = [f"{name}{how}.json", f"default{how}.json"] if log_odds else ["words-only.json"]
     for candidate in wanted:
         path = folder / candidate
         if path.is_file():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from bot.grounding.evidence import THIN, Evidence, find_evidence
-from bot.grounding.words import Weights, content_words
+from bot.grounding.words import Weights, content_words, quotes_in, stands_in
 from bot.reading import Reading, Sentence
 from bot.types import Citation, CitationKind, Statement, Support
 from store.chunking import sentences as sentence_spans
@@ -14,7 +14,6 @@ from store.text import fold
 from store.types import Article
 
 _BRACKETED = re.compile(r"\s*\[([^\[\]]{3,40})\]")
-_QUOTED = re.compile(r"[\"“«]([^\"“”«»]{3,400})[\"”»]")
 # A year in brackets is a worked-out date copied from the reading ("last year [2019]"), not a mark.
 _MARKER = re.compile(
     r"\s*(?:\[(?!(?:1[89]|20)\d\d\s*\])\^?\d[\d\s,\-–]*\]|［[０-９\d]+］|【\d+(?:†[^【】]{0,40})?】)"
@@ -168,5 +167,4 @@ def _kind(text: str, sentence: Sentence) -> CitationKind:
 
 def _false_quotes(text: str, article: Article) -> tuple[str, ...]:
     """Words in quotation marks that the article does not hold in this order."""
-    held = " ".join(content_words(article.text))
-    return tuple(q for q in _QUOTED.findall(text) if " ".join(content_words(q)) not in held)
+    return tuple(q for q in quotes_in(text) if not stands_in(q, article.text))

@@ -141,6 +141,19 @@ def counts(text: str) -> tuple[Count, ...]:
     return tuple(found)
 
 
+_QUOTED = re.compile(r"[\"“«]([^\"“”«»]{3,400})[\"”»]")
+
+
+def quotes_in(text: str) -> tuple[str, ...]:
+    """What stands in quotation marks."""
+    return tuple(_QUOTED.findall(text))
+
+
+def stands_in(words: str, text: str) -> bool:
+    """Whether a text holds these words in this order, whatever their case, marks and endings."""
+    return " ".join(content_words(words)) in " ".join(content_words(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """A run of capitalised words; `words` are its folded stems."""

@@ -98,6 +98,8 @@ class Engine(ABC):
     digest: str
     """SHA-256 of the weights, or the server's digest of them; "" where it cannot be known."""
     context_tokens: int
+    one_state: bool = False
+    """It keeps the state of one prompt only: a call with another beginning drops the article that was read."""
 
     @abstractmethod
     def stream(

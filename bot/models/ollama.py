@@ -53,6 +53,8 @@ def open_ollama(name: str, options: EngineOptions) -> "OllamaEngine":
 class OllamaEngine(Engine):
     """Talks to one model of one server; `num_ctx` is the same in all calls, since a change reloads the model."""
 
+    one_state = True  # a server of default settings has one slot, and gives it to whoever asks
+
     def __init__(
         self,
         name: str,

@@ -97,6 +97,27 @@ def test_where_a_draft_does_not_hold_the_article_answers_in_its_own_words(librar
     check_offsets(library, answer)
 
 
+def test_an_engine_with_one_state_is_asked_everything_behind_the_article(library: Library) -> None:
+    engine = scripted(FERRY_ANSWER)
+    engine.one_state = True
+    assert "212" in ask(library, engine, FERRY_QUESTION).text
+    assert {"stream", "log_odds"} <= set(kinds(engine))
+    assert len({called.messages[0] for called in engine.calls}) == 1
+
+
+def test_a_sentence_that_is_cited_is_told_again_only_where_the_model_is_in_doubt(library: Library) -> None:
+    plain = ask(library, scripted(FERRY_ANSWER, odds=0.8), FERRY_QUESTION)
+    assert [s.support for s in plain.statements] == ["partly"]
+    wrong = ask(
+        library,
+        scripted("The ferry left the harbour on Wednesday with 212 captains.", odds=0.8),
+        FERRY_QUESTION,
+    )
+    assert "“212 captains” is not in the cited words" in wrong.statements[0].doubts
+    assert wrong.statements[1].text.startswith("The article says: ")
+    assert wrong.statements[1].citations == wrong.statements[0].citations
+
+
 def test_an_engine_without_log_odds_is_decided_by_words(library: Library) -> None:
     right = ask(library, scripted(FERRY_ANSWER, odds=None), FERRY_QUESTION)
     assert "212" in right.text
@@ -439,7 +460,7 @@ def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) 
 
 
 def test_a_sentence_is_shown_its_headline_where_the_question_has_words_of_it(library: Library) -> None:
-    engine = scripted(FERRY_ANSWER, odds=DOUBTFUL)
+    engine = scripted(FERRY_ANSWER, odds=-1.0)
     ask(library, engine, "How long did the crossing of the Larkhaven ferry take?")
     asked = [c.messages[-1].content for c in engine.calls if c.kind == "log_odds"]
     assert any(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bot import weights
@@ -245,3 +246,46 @@ def test_stop_reaches_a_prefix_that_is_being_read(tmp_path: Path) -> None:
     (state,) = (tmp_path / "kv").glob("*.state")
     assert (kept.origin, kept.kept_bytes) == ("computed", state.stat().st_size)
     engine.close()
+
+
+def test_a_crashed_model_costs_one_answer_and_is_loaded_again() -> None:
+    engine = opened("smollm2-135m", EngineOptions(context_tokens=1024))
+    said = last(engine, [SYSTEM, Message("user", "Hi")], max_tokens=4).text
+    assert engine._process is not None
+    crashed = engine._process.pid
+    engine._process.kill()
+    engine._process.wait()
+    assert last(engine, [SYSTEM, Message("user", "Hi")], max_tokens=4).text == said
+    assert engine._process.pid != crashed
+    engine.close()
+
+
+def test_the_models_process_ends_with_the_one_that_started_it() -> None:
+    opened("smollm2-135m").close()
+    script = (
+        "from bot.models import EngineOptions, Message, open_engine\n"
+        "engine = open_engine('embedded:smollm2-135m', EngineOptions(context_tokens=1024))\n"
+        "engine.count_tokens([Message('user', 'Hi')])\n"
+        "print(engine._process.pid, flush=True)\n"
+        "import time; time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    gone, alive = psutil.wait_procs([child], timeout=20)
+    assert (len(gone), alive) == (1, [])
+
+
+def test_loading_does_not_hold_pythons_lock() -> None:
+    """A thread that counts goes on counting while the model loads: a search beside it is not held up."""
+    opened("smollm2-135m").close()
+    engine = opened("smollm2-135m")
+    longest, before = 0.0, time.monotonic()
+    while engine.status().state != "ready":
+        time.sleep(0.001)
+        longest, before = max(longest, time.monotonic() - before), time.monotonic()
+    engine.close()
+    assert longest < 0.2
