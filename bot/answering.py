@@ -261,7 +261,7 @@ class Answering:
         )
 
     def _calibration(self) -> Calibration:
-        return calibration_for(self.engine.spec, together=self.engine.one_state)
+        return calibration_for(self.engine.spec, inside=self.engine.one_state)
 
     def _found(self, hit: Hit) -> FoundPassage:
         article = self.library.article(hit.passage.article_id)

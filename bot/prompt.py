@@ -16,7 +16,7 @@ from bot.reading import Reading
 from bot.types import Turn
 
 _ROLE_LINE = re.compile(r"^## (system|user|assistant)\n", re.MULTILINE)
-NAMES = ("read", "draft", "tasks", "stated", "answers", "rewrite")
+NAMES = ("read", "draft", "tasks", "stated", "answers", "stated_inside", "answers_inside", "rewrite")
 
 
 def versions() -> dict[str, str]:
@@ -35,20 +35,14 @@ def _messages(name: str, **values: str) -> tuple[Message, ...]:
     return tuple(Message(role, text.substitute(values)) for role, text in _parts(name))
 
 
-def reading_prefix(reading: Reading, *, with_checks: bool = False) -> tuple[Message, ...]:
-    """The fixed beginning of every call about this stretch of article.
-
-    Args:
-        with_checks: The examples of the checks stand behind the article, so that drafts and checks share one beginning.
-    """
-    article = _messages("read", fence=reading.fence, article=reading.text)
-    return article + tuple(m for _, prefix in check_prefixes() for m in prefix) if with_checks else article
+def reading_prefix(reading: Reading) -> tuple[Message, ...]:
+    """The fixed beginning of every call about this stretch of article."""
+    return _messages("read", fence=reading.fence, article=reading.text)
 
 
-def draft(reading: Reading, question: str, kind: str, *, with_checks: bool = False) -> tuple[Message, ...]:
+def draft(reading: Reading, question: str, kind: str) -> tuple[Message, ...]:
     asked = _messages("draft", question=question, task=_tasks().get(kind, ""))
-    prefix = reading_prefix(reading, with_checks=with_checks)
-    return prefix + tuple(replace(m, content=m.content.strip()) for m in asked)
+    return reading_prefix(reading) + tuple(replace(m, content=m.content.strip()) for m in asked)
 
 
 @cache
@@ -57,19 +51,26 @@ def _tasks() -> dict[str, str]:
     return dict(line.split(": ", 1) for line in load("tasks").text.splitlines() if ": " in line)
 
 
-def stated(excerpt: str, question: str, answer: str, *, behind: Reading | None = None) -> tuple[Message, ...]:
-    """Args: behind: The article to stand behind, with the examples of both checks; None needs no article."""
-    asked = _messages("stated", excerpt=excerpt, question=question, answer=answer)
-    return asked if behind is None else reading_prefix(behind, with_checks=True) + asked[-1:]
+def stated(excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
+    return _messages("stated", excerpt=excerpt, question=question, answer=answer)
 
 
-def answers(
-    headline: str, sentence: str, question: str, *, behind: Reading | None = None
-) -> tuple[Message, ...]:
-    """The headline tells who "he" is, and which museum "the museum"; "" leaves it out. For `behind` see `stated`."""
+def answers(headline: str, sentence: str, question: str) -> tuple[Message, ...]:
+    """The headline tells who "he" is, and which museum "the museum"; "" leaves it out."""
     above = f"Headline: {_cut(headline, 120)}\n" if headline else ""
-    asked = _messages("answers", headline=above, sentence=sentence, question=question)
-    return asked if behind is None else reading_prefix(behind, with_checks=True) + asked[-1:]
+    return _messages("answers", headline=above, sentence=sentence, question=question)
+
+
+def stated_inside(reading: Reading, excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
+    """Behind the article; a yes or a no needs the examples all the same: without them both look alike."""
+    if answer in ("Yes.", "No."):
+        return reading_prefix(reading) + stated(excerpt, question, answer)
+    asked = _messages("stated_inside", excerpt=excerpt, question=question, answer=answer)
+    return reading_prefix(reading) + asked
+
+
+def answers_inside(reading: Reading, sentence: str, question: str) -> tuple[Message, ...]:
+    return reading_prefix(reading) + _messages("answers_inside", sentence=sentence, question=question)
 
 
 def check_prefixes() -> tuple[tuple[str, tuple[Message, ...]], ...]:

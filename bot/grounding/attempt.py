@@ -97,10 +97,9 @@ def attempt(
         telling: What `find_telling` found for this reading, where it was called already.
     """
     reply: Reply | None = None
-    together = engine.one_state
-    engine.prepare(prompt.reading_prefix(reading, with_checks=together), reading.key, cancel)
+    engine.prepare(prompt.reading_prefix(reading), reading.key, cancel)
     for piece in engine.stream(
-        prompt.draft(reading, question, kind, with_checks=together),
+        prompt.draft(reading, question, kind),
         LIST_LIMITS if kind == "list" else DRAFT_LIMITS,
         cancel,
     ):
@@ -109,7 +108,7 @@ def attempt(
         else:
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
-    for key, prefix in () if together else prompt.check_prefixes():
+    for key, prefix in () if engine.one_state else prompt.check_prefixes():
         engine.prepare(prefix, key, cancel)
     draft = without_markers(reply.text).strip()
     weights = Weights(s.read_as for s in reading.sentences)

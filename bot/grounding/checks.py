@@ -72,8 +72,11 @@ def ask_stated(
     cancel: threading.Event | None,
 ) -> float | None:
     """Log-odds that the evidence states the draft as the answer; its examples stay in the engine."""
-    behind = reading if engine.one_state else None
-    return engine.log_odds(prompt.stated(evidence.text, question, draft, behind=behind), cancel=cancel)
+    if engine.one_state:
+        asked = prompt.stated_inside(reading, evidence.text, question, draft)
+    else:
+        asked = prompt.stated(evidence.text, question, draft)
+    return engine.log_odds(asked, cancel=cancel)
 
 
 def ask_answers(
@@ -84,11 +87,12 @@ def ask_answers(
     The headline is shown where it has words of the question that these lack. Above a sentence about something
     else it misleads: the model takes that for another matter.
     """
+    if engine.one_state:
+        return engine.log_odds(prompt.answers_inside(reading, words, question), cancel=cancel)
     title = reading.article.title
     lacking = set(content_words(question)) - set(content_words(words))
     headline = title if lacking & set(content_words(title)) else ""
-    behind = reading if engine.one_state else None
-    return engine.log_odds(prompt.answers(headline, words, question, behind=behind), cancel=cancel)
+    return engine.log_odds(prompt.answers(headline, words, question), cancel=cancel)
 
 
 def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:

@@ -62,15 +62,15 @@ class Calibration:
 
 
 @cache
-def calibration_for(model: str, *, log_odds: bool = True, together: bool = False) -> Calibration:
+def calibration_for(model: str, *, log_odds: bool = True, inside: bool = False) -> Calibration:
     """The calibration fitted for this model, else the default; without log-odds the one that does without them.
 
     Args:
-        together: The checks stand behind the article (`Engine.one_state`), which gives other log-odds.
+        inside: The checks stand behind the article (`Engine.one_state`), which gives other log-odds.
     """
     folder = files("bot.grounding") / "calibration"
     name = model.partition(":")[2].replace("/", "-").replace(":", "-")
-    how = ".together" if together else ""
+    how = ".inside" if inside else ""
     wanted = [f"{name}{how}.json", f"default{how}.json"] if log_odds else ["words-only.json"]
     for candidate in wanted:
         path = folder / candidate

@@ -49,7 +49,7 @@ class FakeSession:
             yield StatementReady(statement)
         yield Finished(replace(outcome, question=question.text, id=question.id or outcome.id))
 
-    def invoke(self, question: Question) -> Answer:
+    def answer(self, question: Question) -> Answer:
         *_, last = self.events(question, threading.Event())
         assert isinstance(last, Finished)
         return last.answer

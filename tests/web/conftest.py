@@ -1,5 +1,6 @@
 """A test client of the whole app over a fake session, and one real server for Chromium."""
 
+import json
 import os
 import shutil
 import socket
@@ -38,6 +39,32 @@ Build = Callable[..., Built]
 
 def no_page(app: FastAPI, root: str) -> None:
     """Stands in for Gradio, which takes half a second to mount, where a test needs no page."""
+
+
+def write_run(folder: Path) -> Path:
+    """An eval run of two models over four cases, as the eval suite leaves it."""
+    kinds = {"who": "Who signed?", "when": "When was it signed?", "number": "How many signed?"}
+    cases: list[dict[str, Any]] = [
+        {"id": f"case-{kind}", "question": asked, "answerable": True, "answers": [kind.upper()], "type": kind,
+         "evidence": [{"article": "deal", "quote": "The deal was signed in Doha."}]}
+        for kind, asked in kinds.items()
+    ]  # fmt: skip
+    cases.append({"id": "case-price", "question": "What did it cost?", "answerable": False, "type": "number"})
+    said = {
+        "embedded:small": ("WHO", "Nobody knows", "NUMBER", "Ten crowns"),
+        "embedded:large": ("WHO", "WHEN", "NUMBER", None),
+    }
+    models = folder / "deal-two-models" / "models"
+    models.mkdir(parents=True)
+    (models.parent / "suite.json").write_text(json.dumps({"cases": cases}))
+    for model, answers in said.items():
+        lines: list[dict[str, Any]] = [{"model": model}]
+        for case, answer in zip(cases, answers, strict=True):
+            made = {"answer": answer or "Not stated.", "abstained": answer is None, "statements": []}
+            lines.append({"case": case["id"], "answer": made})
+        written = "".join(json.dumps(one) + "\n" for one in lines)
+        (models / f"{model.replace(':', '-')}.jsonl").write_text(written)
+    return folder
 
 
 def build_app(folder: Path, session: FakeSession | None = None, **options: Any) -> Built:

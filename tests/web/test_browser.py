@@ -10,7 +10,7 @@ import pytest
 
 from bot.types import Answer, Event, Finished, Question, Retrieved, Statement, StatementReady, TokenWritten
 from bot.web.app import mount_gradio
-from tests.web.conftest import Served, build_app
+from tests.web.conftest import Served, build_app, write_run
 from tests.web.fakes import FakeSession, cite
 
 pytestmark = pytest.mark.web
@@ -52,7 +52,8 @@ class Tab:
 
 @pytest.fixture
 def served(serve_app: Any, tmp_path: Path) -> Served:
-    served: Served = serve_app(build_app(tmp_path, page=mount_gradio))
+    runs = (write_run(tmp_path / "runs"),)
+    served: Served = serve_app(build_app(tmp_path, page=mount_gradio, runs=runs))
     return served
 
 
@@ -325,6 +326,9 @@ def test_axe_finds_nothing(chromium: Any, served: Served, axe_source: str, width
         tab.page.wait_for_selector(f"#page-{page} h1")
         tab.page.wait_for_timeout(200)
         check(page)
+    tab.page.click("text=deal-two-models")
+    tab.page.wait_for_selector("text=Right answers")
+    check("run")
     context.close()
     assert found == {}, json.dumps(found, indent=1)
 
@@ -365,6 +369,9 @@ def test_screens_fit_their_width(chromium: Any, served: Served, width: int, sche
         tab.page.wait_for_selector(f"#page-{page} h1")
         tab.page.wait_for_timeout(300)
         shoot(page)
+    tab.page.click("text=deal-two-models")
+    tab.page.wait_for_selector("text=Wrong answers of embedded:small (2)")
+    shoot("run")
     context.close()
 
 
