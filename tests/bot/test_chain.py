@@ -118,6 +118,34 @@ def test_a_sentence_that_is_cited_is_told_again_only_where_the_model_is_in_doubt
     assert wrong.statements[1].citations == wrong.statements[0].citations
 
 
+def test_a_list_is_never_called_supported_for_nobody_checks_that_it_is_whole(library: Library) -> None:
+    answer = ask(library, scripted("Captain Mira Osei."), "Which people does the ferry article name?")
+    assert "Mira Osei" in answer.text
+    assert answer.statements[0].support == "partly"
+
+
+@pytest.mark.parametrize(
+    ("draft", "support"),
+    [
+        ("Captain Mira Osei said the crossing took 40 minutes.", "supported"),
+        ("Captain Mira Osei said 40 minutes the crossing took.", "partly"),
+    ],
+)
+def test_a_quote_is_supported_only_word_for_word(library: Library, draft: str, support: str) -> None:
+    answer = ask(library, scripted(draft), "What did Captain Mira Osei say about the crossing?")
+    assert answer.statements[0].support == support
+
+
+def test_a_first_sentence_beside_the_point_ends_the_search(library: Library) -> None:
+    asked = "How long did the crossing of the ferry of Larkhaven take?"
+    engine = scripted(FERRY_ANSWER, odds=DOUBTFUL)
+    assert ask(library, engine, asked).abstained
+    assert sum("Sentence: " in c.messages[-1].content for c in engine.calls) == 1
+    unsure = scripted(FERRY_ANSWER, odds=-1.0)
+    assert ask(library, unsure, asked).abstained
+    assert sum("Sentence: " in c.messages[-1].content for c in unsure.calls) == 2
+
+
 def test_an_engine_without_log_odds_is_decided_by_words(library: Library) -> None:
     right = ask(library, scripted(FERRY_ANSWER, odds=None), FERRY_QUESTION)
     assert "212" in right.text
