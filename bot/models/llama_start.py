@@ -56,7 +56,7 @@ def start(
         states: Folder that slots may be saved to.
 
     Raises:
-        ModelUnavailable: What the loader says, or that its process ended.
+        RuntimeError: What the loader says, or that its process ended.
     """
     api_key = secrets.token_hex(16)
     settings = {
@@ -71,17 +71,14 @@ def start(
     }
     assert process.stdin is not None
     assert process.stdout is not None
-    try:
+    with contextlib.suppress(BrokenPipeError):  # its end is told below
         process.stdin.write(json.dumps(settings).encode() + b"\n")
         process.stdin.flush()
-        said = json.loads(process.stdout.readline() or b"null")
-    except (OSError, ValueError) as error:
-        raise ModelUnavailable(f"The model's process could not be started: {error}.") from error
+    said = json.loads(process.stdout.readline() or b"null")
     if said is None:
-        code = process.wait()
-        raise ModelUnavailable(f"The process that loads {path.name} ended with code {code}.")
+        raise RuntimeError(f"its process ended with code {process.wait()}.")
     if "error" in said:
-        raise ModelUnavailable(str(said["error"]))
+        raise RuntimeError(str(said["error"]))
     return Running(process, int(said["port"]), api_key)
 
 
