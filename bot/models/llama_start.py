@@ -37,8 +37,12 @@ class Running:
 
 def launch() -> "subprocess.Popen[bytes]":
     """A process that waits for settings; its interpreter starts while the caller still looks for the weights."""
+    # Nothing of the folder the user happens to be in is imported; this package is, also where it is not installed.
+    here = str(Path(__file__).parents[2])
+    known = os.environ.get("PYTHONPATH")
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "bot.models.llama_child"],
+        env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{known}" if known else here},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
