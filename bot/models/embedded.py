@@ -245,11 +245,9 @@ class EmbeddedEngine(Engine):
             assert self._running is not None, "loading ends with one of the three"
             if self._running.process.poll() is None:
                 return self._running
-            _log.warning(
-                "the process of %s ended (code %s); starting another",
-                self.spec,
-                self._running.process.returncode,
-            )
+            crashed = self._running.process
+            end(crashed)  # it has ended; this closes its pipes
+            _log.warning("the process of %s ended (code %s); starting another", self.spec, crashed.returncode)
             self._running, self._state = None, "loading"
             self._loaded.clear()
             self._forget_slots()
