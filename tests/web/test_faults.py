@@ -294,8 +294,16 @@ def crowd(serve_app: Any, tmp_path: Path) -> Served:
     return served
 
 
-def ask_lines(url: str, question: str = DEAL["question"], **more: Any) -> list[dict[str, Any]]:  # type: ignore[assignment]
+def ask_lines(
+    url: str,
+    question: str = DEAL["question"],  # type: ignore[assignment]
+    received: threading.Event | None = None,
+    **more: Any,
+) -> list[dict[str, Any]]:
+    """Args: received: Set as soon as the server has let the question in, or refused it."""
     with httpx.stream("POST", f"{url}/api/ask", json={"question": question, **more}, timeout=30) as response:
+        if received is not None:
+            received.set()
         if response.status_code != 200:
             response.read()
             return [
@@ -307,12 +315,16 @@ def ask_lines(url: str, question: str = DEAL["question"], **more: Any) -> list[d
 @pytest.mark.web
 def test_d10_a_crowd_is_served_in_order_and_the_rest_told(crowd: Served) -> None:
     results: dict[int, list[dict[str, Any]]] = {}
-    threads = [
-        threading.Thread(target=lambda n=n: results.update({n: ask_lines(crowd.url)})) for n in range(6)
-    ]
-    for thread in threads:
+    crowd.built.session.chain.token_s = 0.15  # the first answers come after all six have asked
+    received = [threading.Event() for _ in range(6)]
+
+    def ask(n: int) -> None:
+        results[n] = ask_lines(crowd.url, received=received[n])
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(6)]
+    for thread, let_in in zip(threads, received, strict=True):
         thread.start()
-        time.sleep(0.03)
+        assert let_in.wait(10)
     for thread in threads:
         thread.join(30)
     ends = [results[n][-1]["event"] for n in range(6)]

@@ -53,15 +53,18 @@ function bar(right, n) {
   return svg;
 }
 
+// A wide table scrolls inside its card, by keyboard too.
+const scrolls = (label) => ({ class: "card", tabindex: "0", role: "region", "aria-label": label });
+
 async function one(page, run) {
   const found = await get(`/api/evals/${encodeURIComponent(run)}`);
   const types = [...new Set(found.models.flatMap((m) => Object.keys(m.types)))].sort();
   fill(page, h("p", {}, h("a", { href: "#/evals" }, "‹ All runs")), h("h1", {}, clean(found.name)),
     h("h2", { class: "section" }, "Right answers"),
-    h("div", { class: "card" }, h("table", {},
+    h("div", scrolls("Right answers by model"), h("table", {},
       h("thead", {}, h("tr", {}, ["Model", "Right", "Share with 95 % interval", "Not scored"].map((t) => h("th", { scope: "col" }, t)))),
       h("tbody", {}, found.models.map((m) => h("tr", {}, h("td", {}, clean(m.model)), h("td", { class: "nowrap" }, `${m.right} of ${m.scored}`), h("td", {}, bar(m.right, m.scored)), h("td", {}, String(m.unscored))))))),
-    types.length ? [h("h2", { class: "section" }, "By kind of question"), h("div", { class: "card" }, h("table", {},
+    types.length ? [h("h2", { class: "section" }, "By kind of question"), h("div", scrolls("Right answers by kind of question"), h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Kind"), found.models.map((m) => h("th", { scope: "col" }, clean(m.model))))),
       h("tbody", {}, types.map((t) => h("tr", {}, h("td", {}, clean(t.replaceAll("_", " "))), found.models.map((m) => {
         const c = m.types[t];
