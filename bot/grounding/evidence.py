@@ -111,6 +111,9 @@ def _find(
     asked, said = frozenset(content_words(question)), frozenset(content_words(draft))
     new = said - asked
     worth = {w: weights[w] for w in new} | {w: weights[w] * _QUESTION_WEIGHT for w in asked}
+    # A second sentence is worth showing when it brings a good part of what the answer says about the question; that
+    # it names again whom the question is about is not enough.
+    named = frozenset().union(*(n.words for n in names(question))) - new
     seen = [frozenset(content_words(s.read_as)) for s in sentences]
     chosen: list[int] = []
     covered: frozenset[str] = frozenset()
@@ -118,10 +121,7 @@ def _find(
     for _ in range(most):
         gains = [
             (
-                # A second sentence is worth showing when it brings a good part of what the answer says; that it
-                # names again whom the question is about is not enough.
-                sum(worth.get(w, 0.0) for w in (words - covered if not chosen else new & words - covered))
-                / total
+                sum(worth.get(w, 0.0) for w in words - covered - (named if chosen else frozenset())) / total
                 - _ROLE_PENALTY.get(s.role, 0.0)
                 + (_TELLING if s is telling and not chosen else 0.0),
                 -i,
