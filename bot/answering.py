@@ -54,10 +54,12 @@ class ChainOptions:
     Attributes:
         k: Passages retrieved.
         most_articles: Articles read for one question at the most.
+        every_check: Asks also those that would change nothing, so that a calibration can be fitted to them.
     """
 
     k: int = 10
     most_articles: int = 3
+    every_check: bool = False
 
 
 @dataclass(slots=True)
@@ -261,7 +263,8 @@ class Answering:
         )
 
     def _calibration(self) -> Calibration:
-        return calibration_for(self.engine.spec, inside=self.engine.one_state)
+        found = calibration_for(self.engine.spec, inside=self.engine.one_state)
+        return replace(found, quick=None) if self.options.every_check else found
 
     def _found(self, hit: Hit) -> FoundPassage:
         article = self.library.article(hit.passage.article_id)

@@ -72,7 +72,8 @@ class Reading:
 
 
 _AHEAD = re.compile(
-    r"\b(?:will|shall|is to be|are to be|due|planned|scheduled|expected|from)\b[^.!?]*$", re.IGNORECASE
+    r"\b(?:will|shall|is to be|are to be|due|planned|scheduled|expected)\b[^.!?]*$|\bfrom\s+(?:next\s+)?$",
+    re.IGNORECASE,
 )
 """Before a weekday, on the same sentence's way to it: the weekday is still to come."""
 

@@ -52,6 +52,9 @@ def run(
     base_url: Annotated[str | None, typer.Option(help="Server of ollama: and openai: models.")] = None,
     libraries: Annotated[Path | None, typer.Option(help="Folder libraries are kept in.")] = None,
     wrong: Annotated[bool, typer.Option("--wrong", help="List the wrong answers too.")] = False,
+    every_check: Annotated[
+        bool, typer.Option("--every-check", help="Ask checks that change nothing too, for `eval fit`.")
+    ] = False,
     in_fresh_process: Annotated[
         int, typer.Option(min=0, help="Then ask that many cases in a process each: what sharing saves.")
     ] = 0,
@@ -69,7 +72,9 @@ def run(
     if not chosen:
         raise typer.BadParameter("no case is left by --part, --type, --ids and --limit")
     refuse_self_judging(judge, model)
-    workbench = LocalWorkbench(suite.worlds, folder=libraries, base_url=base_url, notify=_say)
+    workbench = LocalWorkbench(
+        suite.worlds, folder=libraries, base_url=base_url, every_check=every_check, notify=_say
+    )
     selection = {"part": str(part), "type": list(chosen_types), "ids": list(chosen_ids), "limit": limit}
     try:
         with judge_with(judge, base_url=base_url) as opinion:

@@ -40,6 +40,11 @@ EXTRACT_FEATURES = ("answers", "question_coverage", "article_coverage")
 """What tells of a sentence that answers; its other measurements are the same for all."""
 DRAFT_FEATURES = ("stated", "answers", "evidence_answers", "anchor_coverage", "missing", "fits", "logprob")
 """What tells a right draft from a wrong one; with more of them it did worse on cases it had not seen."""
+QUICK_FEATURES = tuple(name for name in DRAFT_FEATURES if name != "stated")
+"""The same without the dearest check."""
+QUICK_FROM, QUICK_TO = 0.15, 0.8
+"""Where those leave this much doubt the dearest check is asked. Cross-validated on 207 development drafts that is 29 of
+100, with as many right decisions (0.903) as when all are asked, and an AUC of 0.949 for 0.952."""
 GATE_FEATURES = ("answers",)
 """What tells whether the article answers at all, whatever was drafted."""
 NEED_LOG_ODDS = ("stated", "answers", "evidence_answers", "logprob")
@@ -241,7 +246,10 @@ def graded_of(out: Path, part: Part) -> tuple[Graded, ...]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`citewire eval fit RUN... [--out FILE]`: fits on the tuned part of these runs and writes the calibration."""
+    """`citewire eval fit RUN... [--out FILE]`: fits on the tuned part of these runs and writes the calibration.
+
+    The runs were made with `eval run --every-check`.
+    """
     parser = argparse.ArgumentParser(prog="citewire eval fit", description=main.__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of eval runs with one model")
     parser.add_argument("--model", default="default", help="name of the model as in embedded:NAME")
@@ -258,8 +266,16 @@ def main(arguments: Sequence[str]) -> None:
         tells = parse(gate.calibration, where="gate")
         drafts = _fit_runs(given, DRAFT_FEATURES, "draft", tells)
         sentences = _fit_runs(given, EXTRACT_FEATURES, "extract", tells)
-        sys.stdout.write(_say("drafts", drafts) + _say("gate", gate) + _say("sentences", sentences))
-        calibration = {**drafts.calibration, "gate": gate.calibration, "extract": sentences.calibration}
+        quick = _fit_runs(given, QUICK_FEATURES, "draft", tells)
+        sys.stdout.write(
+            _say("drafts", drafts) + _say("quick", quick) + _say("gate", gate) + _say("sentences", sentences)
+        )
+        calibration = {
+            **drafts.calibration,
+            "gate": gate.calibration,
+            "extract": sentences.calibration,
+            "quick": {**quick.calibration, "low": QUICK_FROM, "high": QUICK_TO},
+        }
     if given.out:
         write(calibration, given.out)
 

@@ -45,6 +45,7 @@ class LocalWorkbench:
 
     Args:
         folder: Libraries are kept here from run to run; None takes the user's cache folder.
+        every_check: Also asks the checks that would change nothing: what a calibration is fitted to.
         notify: Called with one plain line about slow steps.
     """
 
@@ -54,6 +55,7 @@ class LocalWorkbench:
         *,
         folder: Path | None = None,
         base_url: str | None = None,
+        every_check: bool = False,
         notify: Callable[[str], None] = lambda line: None,
     ) -> None:
         from bot import weights
@@ -62,6 +64,7 @@ class LocalWorkbench:
         self._worlds = worlds
         self._folder = folder or _cache_folder()
         self._base_url = base_url
+        self.every_check = every_check
         self._notify = notify
         self._embedder = open_embedder(
             DEFAULT_EMBEDDER, weights_dir=weights.folder(), fetch=lambda name: weights.ensure(name)
@@ -138,6 +141,7 @@ class LocalWorkbench:
         return {
             "k": options.k,
             "most_articles": options.most_articles,
+            "every_check": self.every_check,
             "temperature": limits.temperature,
             "seed": limits.seed,
             "embedder": self._embedder.spec,
@@ -191,12 +195,13 @@ class _LocalModel:
         return str(self._engine.digest)
 
     def chain(self, world: int) -> Chain:
-        from bot.chain import AnswerChain
+        from bot.chain import AnswerChain, ChainOptions
 
         if world not in self._chains:
             self._chains[world] = AnswerChain(
                 self._workbench.library(world),
                 self._engine,
+                ChainOptions(every_check=self._workbench.every_check),
                 search=lambda text, k, as_of: self._workbench.search(world, text, k, as_of),
             )
         chain: Chain = self._chains[world]

@@ -164,7 +164,8 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     nameless = checks.fits < 0 and named(d.question)
     tells = bool(telling) and d.calibration.tells(checks.as_mapping())
     told = not elsewhere and not nameless and (tells or not found)
-    if told and d.draft:  # otherwise nothing hangs on it, and it costs as much as half a draft
+    # It costs as much as half a draft: not where nothing hangs on it, nor where the rest is plain enough.
+    if told and d.draft and not (found and d.calibration.settled(checks.as_mapping())):
         checks = replace(checks, stated=d.stated(evidence, d.draft))
     # An engine without log-odds: nothing can be asked of sentences.
     blind = checks.stated is None and not found

@@ -24,6 +24,19 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
+class Quick:
+    """A decision without the dearest check, and from where to where it is too unsure to do without.
+
+    Attributes:
+        low, high: Between these probabilities the check is asked for and the full model decides.
+    """
+
+    calibration: "Calibration"
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """A logistic model of "the draft answers the question and the article says so".
 
@@ -34,6 +47,7 @@ class Calibration:
         polarity: From where on a yes or a no is taken.
         gate: Whether the article gives what is asked for, whatever the draft says; None where it cannot be measured.
         extract: The same for answering with the article's own sentence where a draft failed; None never does.
+        quick: The same for a draft whose evidence was not asked whether it states it; None always asks.
     """
 
     model: str
@@ -44,14 +58,23 @@ class Calibration:
     sure: float
     gate: "Calibration | None" = None
     extract: "Calibration | None" = None
+    quick: "Quick | None" = None
     polarity: PolarityRule = field(default_factory=PolarityRule)
 
     def tells(self, checks: Mapping[str, float | None]) -> bool:
         """Whether the article is taken to answer the question at all."""
         return self.gate is None or self.gate.probability(checks) >= self.gate.threshold
 
+    def settled(self, checks: Mapping[str, float | None]) -> bool:
+        """Whether these measurements decide a draft without asking if its evidence states it."""
+        if self.quick is None:
+            return False
+        return not self.quick.low < self.quick.calibration.probability(checks) < self.quick.high
+
     def probability(self, checks: Mapping[str, float | None]) -> float:
         """From 0 to 1. A measurement that could not be made counts as average."""
+        if self.quick is not None and checks.get("stated") is None:
+            return self.quick.calibration.probability(checks)
         total = self.intercept
         for name, feature in self.features.items():
             value = checks.get(name)
@@ -91,9 +114,14 @@ def parse(raw: Mapping[str, Any], *, where: str) -> Calibration:
             sure=float(raw["sure"]),
             gate=parse(raw["gate"], where=where) if raw.get("gate") else None,
             extract=parse(raw["extract"], where=where) if raw.get("extract") else None,
+            quick=_quick(raw["quick"], where) if raw.get("quick") else None,
             polarity=PolarityRule(**raw.get("polarity", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(
             f"{where}: not a calibration file ({error}); fit it anew with: citewire eval fit"
         ) from error
+
+
+def _quick(raw: Mapping[str, Any], where: str) -> Quick:
+    return Quick(parse(raw, where=where), float(raw["low"]), float(raw["high"]))

@@ -13,6 +13,8 @@ _QUESTION_WEIGHT = 0.45
 """A question's word in a sentence tells less than a word that only the answer brings."""
 _TELLING = 0.3
 """A sentence that was found to answer the question is preferred to one that only shares more words."""
+_WORTH_A_SECOND = 0.22
+"""Share of what an answer says about its question that a second sentence must add to be cited."""
 THIN = 0.5
 """Evidence that holds less than this share of the words a draft adds does not carry it."""
 _ROLE_PENALTY = {"title": 0.12, "lead": 0.06, "heading": 0.15, "read_time": 0.1, "date": 0.1}
@@ -130,7 +132,7 @@ def _find(
             if i not in chosen
         ]
         best, at = max(gains, default=(0.0, 0))
-        if best <= (0.0 if not chosen else 0.18):
+        if best <= (0.0 if not chosen else _WORTH_A_SECOND):
             break
         chosen.append(-at)
         covered |= seen[-at]

@@ -12,7 +12,7 @@ from store.text import fold
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:[.'’\-][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_SUFFIXES = ("ingly", "edly", "ings", "ing", "ied", "ies", "ed", "es", "ly", "s")
+_SUFFIXES = ("ingly", "edly", "ments", "ment", "ings", "ing", "ied", "ies", "ed", "es", "ly", "s")
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 
 # Function words and words that only ask: they say nothing about what an article holds.

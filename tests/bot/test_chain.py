@@ -11,7 +11,7 @@ import pytest
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from bot.answering import checked
-from bot.chain import AnswerChain
+from bot.chain import AnswerChain, ChainOptions
 from bot.errors import ModelUnavailable, QuestionRefused
 from bot.models.base import Limits, Message, Reply
 from bot.models.scripted import ScriptedEngine
@@ -85,6 +85,26 @@ def judging(draft: str, *, answers: float, rest: float) -> ScriptedEngine:
         return answers if "Sentence: " in messages[-1].content else rest
 
     return ScriptedEngine(replies=(draft,), odds=(odds,))
+
+
+def checks_of_the_draft(engine: ScriptedEngine) -> int:
+    asked = [c for c in engine.calls if c.kind == "log_odds"]
+    return sum("Proposed answer: " in c.messages[-1].content for c in asked)
+
+
+def test_a_plain_answer_costs_one_check_unless_every_check_is_wanted(library: Library) -> None:
+    plain, all_of_them = scripted(FERRY_ANSWER), scripted(FERRY_ANSWER)
+    AnswerChain(library, plain, ChainOptions(most_articles=1)).invoke(FERRY_QUESTION)
+    AnswerChain(library, all_of_them, ChainOptions(most_articles=1, every_check=True)).invoke(FERRY_QUESTION)
+    assert kinds(plain).count("log_odds") == 1
+    assert checks_of_the_draft(plain) == 0
+    assert checks_of_the_draft(all_of_them) == 1
+
+
+def test_an_unsure_answer_is_asked_whether_its_evidence_states_it(library: Library) -> None:
+    engine = scripted(FERRY_ANSWER, odds=-0.3)
+    ask(library, engine, FERRY_QUESTION)
+    assert checks_of_the_draft(engine) == 1
 
 
 def test_where_a_draft_does_not_hold_the_article_answers_in_its_own_words(library: Library) -> None:

@@ -45,3 +45,31 @@ def test_the_default_is_usable() -> None:
 def test_a_file_that_is_no_calibration_is_refused_by_name(broken: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"m\.json"):
         parse(broken, where="m.json")
+
+
+ANSWERS = {"mean": 0.0, "scale": 1.0, "weight": 1.0, "low": -9, "high": 9}
+QUICK = parse(
+    {**RAW, "quick": {**RAW, "features": {"answers": ANSWERS}, "low": 0.15, "high": 0.8}}, where="test"
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "settled"),
+    [
+        (-2.0, True),  # 1 / (1 + e^2) = 0.12
+        (0.0, False),  # 0.5
+        (1.0, False),  # 0.73
+        (2.0, True),  # 0.88
+    ],
+)
+def test_the_dearest_check_is_left_out_where_the_rest_is_plain(answers: float, settled: bool) -> None:
+    assert QUICK.settled({"answers": answers}) is settled
+
+
+def test_what_was_not_asked_is_decided_without_it() -> None:
+    assert QUICK.probability({"answers": 2.0}) == pytest.approx(0.8807971)
+    assert QUICK.probability({"answers": 2.0, "stated": 1.0}) == pytest.approx(0.5)
+
+
+def test_without_a_quick_model_everything_is_asked() -> None:
+    assert not ONE.settled({"answers": 9.0})

@@ -36,6 +36,13 @@ def test_a_relative_date_is_read_with_the_day_it_means() -> None:
     assert first.text == "A ship left on Wednesday."
 
 
+def test_a_word_on_the_way_to_a_weekday_does_not_put_it_ahead() -> None:
+    said = sentences_of(short("Children from the school are ill, the office said on Thursday."))[0]
+    assert said.dates == (("on Thursday", "26 October 2017"),)
+    closed = sentences_of(short("The school is closed from Thursday."))[0]
+    assert closed.dates == (("Thursday", "2 November 2017"),)
+
+
 def test_a_relative_date_of_an_undated_article_stays_as_it_is() -> None:
     assert sentences_of(short(published=None))[0].dates == ()
 
