@@ -109,7 +109,7 @@ def _told(whole: int, wanted: int, used: int, began: float, state: PrefixState) 
 def _prepared(engine: Engine, reading: Reading, cancel: threading.Event | None) -> PrefixState | None:
     """None for a stretch that is too long for this context: no question will be asked about it either."""
     try:
-        return engine.prepare(prompt.reading_prefix(reading), reading.key, cancel)
+        return engine.prepare(prompt.kept_beginning(reading), reading.key, cancel)
     except QuestionRefused:
         return None
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -32,8 +33,14 @@ def embedder_for(settings: "Settings", *, progress: weights.Progress | None = No
     )
 
 
-def engine_for(settings: "Settings", *, spec: str | None = None, notify: Notify | None = None) -> Engine:
-    """The engine the settings name. It loads in the background; the first call waits for it."""
+def engine_for(
+    settings: "Settings", *, spec: str | None = None, keep: bool = False, notify: Notify | None = None
+) -> Engine:
+    """The engine the settings name. It loads in the background; the first call waits for it.
+
+    Args:
+        keep: An embedded one stays loaded for a while afterwards, and is taken over where it is.
+    """
     return open_engine(
         spec or settings.model,
         EngineOptions(
@@ -44,6 +51,7 @@ def engine_for(settings: "Settings", *, spec: str | None = None, notify: Notify 
             slots=settings.slots,
             states_dir=str(Path(settings.library) / "kv"),
             states_bytes=settings.states_bytes,
+            keep_s=settings.keep_loaded_s if keep else 0,
             notify=notify,
         ),
     )
@@ -60,22 +68,30 @@ class Session:
 
     The engine is made first: an embedded one then loads in a process of its own while the library is opened.
 
+    Args:
+        keep: See `engine_for`.
+
     Raises:
         CitewireError: The library or the model cannot be opened.
     """
 
-    def __init__(self, settings: "Settings", *, notify: Notify | None = None) -> None:
+    def __init__(self, settings: "Settings", *, keep: bool = False, notify: Notify | None = None) -> None:
         self.settings = settings
         self._lock = threading.Lock()
         self._notify = notify
-        self.engine = engine_for(settings, notify=notify)
-        try:
-            from store.library import Library
+        with ThreadPoolExecutor(1) as beside:
+            # The embedder's library and weights are loaded there while this thread imports the answer path.
+            embedder = beside.submit(embedder_for, settings)
+            beside.submit(lambda: embedder.result().load())
+            self.engine = engine_for(settings, keep=keep, notify=notify)
+            try:
+                import bot.answering  # noqa: F401
+                from store.library import Library
 
-            self.library = Library.open(Path(settings.library), embedder=embedder_for(settings))
-        except BaseException:
-            self.engine.close()
-            raise
+                self.library = Library.open(Path(settings.library), embedder=embedder.result())
+            except BaseException:
+                self.engine.close()
+                raise
         self.chain = build_chain(self.library, self.engine, settings)
 
     def switch_model(self, spec: str) -> None:

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
         threads: Of the embedded engine; 0 lets it choose.
         slots: Questions the embedded engine holds at once.
         states_bytes: Budget for kept prefix states.
+        keep_loaded_s: `ask` and `chat` leave the embedded model loaded so long for the next of them.
         read_ahead_articles: So many new articles are read ahead by an ingest unasked; 0 for never.
         k: Passages retrieved for a question.
         most_articles: Articles read for one question at the most.
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, le=1024)
     slots: int = Field(1, ge=1, le=64)
     states_bytes: int = Field(4 * 1024**3, ge=0)
+    keep_loaded_s: int = Field(300, ge=0, le=86_400)
     read_ahead_articles: int = Field(8, ge=0)
     k: int = Field(10, ge=1, le=100)
     most_articles: int = Field(3, ge=1, le=20)

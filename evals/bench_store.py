@@ -104,6 +104,9 @@ class _QuickEmbedder:
         self.spec, self.digest = "bench:quick", "0" * 64
         self.dimension, self.max_tokens, self.languages = real.dimension, real.max_tokens, real.languages
 
+    def load(self) -> None:
+        self._real.load()
+
     def embed(self, texts: Sequence[str]) -> Any:
         if not self.quick:
             return self._real.embed(texts)

@@ -1,5 +1,6 @@
 """Texts to unit vectors: the default ONNX embedder, and embedders behind a server."""
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -50,6 +51,9 @@ class Embedder(Protocol):
     def max_tokens(self) -> int: ...
     @property
     def languages(self) -> frozenset[str] | None: ...
+
+    def load(self) -> None:
+        """Has what the first text would wait for; what goes wrong is told by the first text."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One unit vector a text, in order: shape (len(texts), dimension).
@@ -149,6 +153,10 @@ class OnnxEmbedder:
     def dimension(self) -> int:
         return int(self._open().get_outputs()[0].shape[-1])
 
+    def load(self) -> None:
+        with contextlib.suppress(EmbedderUnavailable):
+            self._open()
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         session = self._open()
         if not texts:
@@ -215,6 +223,9 @@ class _ServerEmbedder:
     """What embedders behind HTTP share: one strict door, whole batches or nothing."""
 
     max_tokens = 0
+
+    def load(self) -> None:
+        """Nothing: a server has its model, or loads it at the first text."""
 
     def __init__(
         self,

@@ -104,11 +104,15 @@ def own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         ("XDG_CONFIG_HOME", "config"),
         ("XDG_CACHE_HOME", "cache"),
         ("XDG_STATE_HOME", "state"),
+        ("XDG_RUNTIME_DIR", "run"),
     ):
         monkeypatch.setenv(name, str(home / folder))
+    (home / "run").mkdir(mode=0o700)
     monkeypatch.setenv("CITEWIRE_WEIGHTS", _WEIGHTS)
     # An ingest of a test must not load the real model; tests of reading ahead ask for it.
     monkeypatch.setenv("CITEWIRE_READ_AHEAD_ARTICLES", "0")
+    # Nor leave one behind; the tests of that ask for it.
+    monkeypatch.setenv("CITEWIRE_KEEP_LOADED_S", "0")
     with contextlib.suppress(KeyError):
         # A developer's remote server must not be asked by mistake.
         monkeypatch.delenv("OLLAMA_HOST")

@@ -84,7 +84,7 @@ def ask(
     fetch_what_is_missing(settings)
     from bot.assemble import Session
 
-    with Session(settings, notify=say) as session:
+    with Session(settings, keep=True, notify=say) as session:
         if batch is not None:
             code = _ask_all(session, batch)
         elif ndjson:

@@ -60,7 +60,7 @@ def chat(
     fetch_what_is_missing(settings)
     from bot.assemble import Session
 
-    with Session(settings, notify=say) as session:
+    with Session(settings, keep=True, notify=say) as session:
         _Conversation(session, shown_day).run()
 
 

@@ -81,6 +81,14 @@ def pull(
     write(f"ollama:{name.removeprefix('ollama:')} is there.")
 
 
+@app.command(epilog="Example: citewire models unload")
+def unload() -> None:
+    """Free the memory of the embedded model that the last question left loaded; it would end by itself."""
+    from bot.models.resident import unload as unload_it
+
+    write("The model is unloaded." if unload_it() else "No model waits for a question.")
+
+
 def _on_ollama(base_url: str | None) -> "list[ModelStatus]":
     """Raises: ModelUnavailable: Nobody answers."""
     from bot.models.base import ModelStatus

@@ -43,7 +43,7 @@ def replay(
     from bot.assemble import Session
     from bot.types import Question
 
-    with Session(settings, notify=say) as session:
+    with Session(settings, keep=True, notify=say) as session:
         after = session.chain.answer(Question(before.standalone_question, as_of=before.as_of))
     changes = differences(before, after)
     if json_:

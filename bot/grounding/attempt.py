@@ -97,7 +97,7 @@ def attempt(
         telling: What `find_telling` found for this reading, where it was called already.
     """
     reply: Reply | None = None
-    engine.prepare(prompt.reading_prefix(reading), reading.key, cancel)
+    engine.prepare(prompt.kept_beginning(reading), reading.key, cancel)
     for piece in engine.stream(
         prompt.draft(reading, question, kind),
         LIST_LIMITS if kind == "list" else DRAFT_LIMITS,

@@ -164,6 +164,7 @@ class EngineOptions:
         threads: 0 lets the engine choose.
         states_dir: Folder for kept prefix states; None keeps none.
         states_bytes: Budget of that folder.
+        keep_s: The embedded model stays loaded so long for the next program; 0 ends it with this one.
         notify: Called with one plain line about slow steps (fetching, loading).
     """
 
@@ -174,6 +175,7 @@ class EngineOptions:
     slots: int = 1
     states_dir: str | None = None
     states_bytes: int = 4 * 1024**3
+    keep_s: int = 0
     notify: Callable[[str], None] | None = None
 
 

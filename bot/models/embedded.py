@@ -21,7 +21,15 @@ from bot.errors import ModelBusy, ModelMismatch, ModelUnavailable, QuestionRefus
 from bot.models.base import Engine, EngineOptions, Limits, Message, ModelStatus, PrefixState, Reply
 from bot.models.guard import Alive, End, Item, Piece, guarded
 from bot.models.llama_http import Call
-from bot.models.llama_start import BATCH_TOKENS, Running, check_memory, end, launch, start
+from bot.models.llama_start import (
+    BATCH_TOKENS,
+    Running,
+    check_memory,
+    end,
+    launch,
+    settings_of,
+    start,
+)  # fmt: skip
 from bot.models.odds import log_odds
 from bot.models.states import Kept, StateFolder
 from store.errors import CitewireError
@@ -179,12 +187,14 @@ class EmbeddedEngine(Engine):
         atexit.unregister(self.close)
         with self._lock:
             self._closed = True
-            self._running = None
+            running, self._running = self._running, None
             process, self._process = self._process, None
             calls = list(self._calls)
         for call in calls:
             call.hang_up()
-        if process is not None:
+        if running is not None:
+            running.stop()
+        elif process is not None:
             end(process)
 
     # Loading
@@ -194,19 +204,20 @@ class EmbeddedEngine(Engine):
 
     def _load(self) -> None:
         try:
-            process = self._launched()
             self._state = "fetching"
             path = self._weights_path()
             self._state = "loading"
-            mark = weights.mark_of(path)
-            check_memory(path, self.context_tokens * self._slots)
             states = self._states.folder if self._states else None
-            running = start(process, path, self._options, self._slots, states)
-            if weights.mark_of(path) != mark:
+            settings = settings_of(path, self._options, self._slots, states)
+            running = self._borrowed(settings) or self._started(path, settings)
+            if weights.mark_of(path) != settings["mark"]:
                 raise ModelMismatch(f"The model file {path} was replaced while it was loaded. Start again.")
             with self._lock:
-                if not self._closed:
+                closed = self._closed
+                if not closed:
                     self._running = running
+            if closed:
+                running.stop()
             self._state = "ready"
         except CitewireError as error:
             self._fail(error)
@@ -220,8 +231,20 @@ class EmbeddedEngine(Engine):
         finally:
             self._loaded.set()
 
+    def _borrowed(self, settings: dict[str, Any]) -> Running | None:
+        """A model just like it that an earlier command left loaded."""
+        if not self._options.keep_s:
+            return None
+        from bot.models.resident import borrow
+
+        return borrow(settings)
+
+    def _started(self, path: Path, settings: dict[str, Any]) -> Running:
+        check_memory(path, self.context_tokens * self._slots)
+        return start(self._launched(), settings)
+
     def _launched(self) -> "subprocess.Popen[bytes]":
-        """The process that will load; its interpreter starts while the weights are looked for."""
+        """The process that will load."""
         with self._lock:
             if self._closed:
                 raise ModelUnavailable(f"The model {self.spec} was closed.")
@@ -243,12 +266,11 @@ class EmbeddedEngine(Engine):
             if self._error is not None:
                 raise self._error
             assert self._running is not None, "loading ends with one of the three"
-            if self._running.process.poll() is None:
+            if self._running.alive():
                 return self._running
-            crashed = self._running.process
-            end(crashed)  # it has ended; this closes its pipes
-            _log.warning("the process of %s ended (code %s); starting another", self.spec, crashed.returncode)
-            self._running, self._state = None, "loading"
+            self._running.stop()  # it has ended; this closes what led to it
+            _log.warning("the process of %s ended; starting another", self.spec)
+            self._running, self._process, self._state = None, None, "loading"
             self._loaded.clear()
             self._forget_slots()
         self._begin_loading()

@@ -1,4 +1,5 @@
-"""llama.cpp's server in a process of its own: it takes its settings from standard input, tells its port, and ends with its parent.
+"""llama.cpp's server in a process of its own: it takes its settings from standard input, tells its port, and ends with its parent,
+or waits a while for the next program that wants it.
 
 In the caller's process the library would hold Python's lock for as long as it loads, and a failed assertion of its
 would end the program.
@@ -16,14 +17,21 @@ def main() -> None:
     told = os.dup(1)
     os.dup2(2, 1)  # whatever the library prints is not the reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops an answer, not the model
+    settings: dict[str, Any] = {}
     try:
-        server = _open(json.loads(sys.stdin.buffer.readline()))
+        settings = json.loads(sys.stdin.buffer.readline())
+        server = _open(settings)
         reply: dict[str, Any] = {"port": int(server.listening_address.rpartition(":")[2])}
     except Exception as error:  # whatever it was, the parent says it in words
         reply = {"error": str(error) or type(error).__name__}
     os.write(told, json.dumps(reply).encode() + b"\n")
     if "port" in reply:
+        from bot.models.resident import wait_and_lend
+
+        os.chdir("/")  # nobody's folder is held
         sys.stdin.buffer.read()  # ends when the parent closes it, or is gone
+        if settings["keep_s"] > 0:
+            wait_and_lend(settings, reply["port"], settings["keep_s"])
     os._exit(0)  # the destructor would wait for what is being computed
 
 

@@ -6,8 +6,10 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from bot.errors import ModelUnavailable
 from bot.models.base import EngineOptions
@@ -23,20 +25,73 @@ _STATE_BYTES = 28 * 1024
 """Of one token of the context, for the largest pinned model."""
 
 
+class Running(Protocol):
+    """A server that listens on a loopback port and wants a key."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def api_key(self) -> str: ...
+
+    def alive(self) -> bool: ...
+    def stop(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A server's process; it ends with `stop`, or with this process."""
+class Launched:
+    """A server's process that this one started; it ends with `stop` or with this process, unless it is to be kept.
+
+    Attributes:
+        keep: It then waits for the next program instead; see `bot/models/resident.py`.
+    """
 
     process: "subprocess.Popen[bytes]" = field(repr=False)
     port: int
     api_key: str = field(repr=False)
+    keep: bool = False
+
+    def alive(self) -> bool:
+        return self.process.poll() is None
 
     def stop(self) -> None:
-        end(self.process)
+        if self.keep and self.alive():
+            _close_pipes(self.process)
+            _left[:] = [*(one for one in _left if one.poll() is None), self.process]
+        else:
+            end(self.process)
+
+
+_left: "list[subprocess.Popen[bytes]]" = []
+"""Processes that go on without us; held so that those that have ended since are noticed."""
+
+
+def settings_of(path: Path, options: EngineOptions, slots: int, states: Path | None) -> dict[str, Any]:
+    """What a server is started with, but its key. Servers with the same settings are alike.
+
+    Args:
+        slots: Prompts whose states are in memory at once, each with the whole context.
+        states: Folder that slots may be saved to.
+    """
+    import importlib.metadata
+
+    from bot import weights
+
+    return {
+        "path": str(path.absolute()),
+        "mark": weights.mark_of(path),
+        "engine": importlib.metadata.version("xllamacpp"),
+        "context_tokens": options.context_tokens,
+        "slots": slots,
+        "batch_tokens": BATCH_TOKENS,
+        "threads": options.threads or _threads(),
+        "memory_cache_mib": _MEMORY_CACHE_MIB,
+        "states": f"{states}{os.sep}" if states else "",
+        "keep_s": options.keep_s,
+    }
 
 
 def launch() -> "subprocess.Popen[bytes]":
-    """A process that waits for settings; its interpreter starts while the caller still looks for the weights."""
+    """A process that waits for settings."""
     # Nothing of the folder the user happens to be in is imported; this package is, also where it is not installed.
     here = str(Path(__file__).parents[2])
     known = os.environ.get("PYTHONPATH")
@@ -50,46 +105,34 @@ def launch() -> "subprocess.Popen[bytes]":
     )
 
 
-def start(
-    process: "subprocess.Popen[bytes]", path: Path, options: EngineOptions, slots: int, states: Path | None
-) -> Running:
+def start(process: "subprocess.Popen[bytes]", settings: Mapping[str, Any]) -> Launched:
     """Has a launched process load the weights and listen on a free loopback port that wants a key.
-
-    Args:
-        slots: Prompts whose states are in memory at once, each with the whole context.
-        states: Folder that slots may be saved to.
 
     Raises:
         RuntimeError: What the loader says, or that its process ended.
     """
     api_key = secrets.token_hex(16)
-    settings = {
-        "path": str(path),
-        "context_tokens": options.context_tokens,
-        "slots": slots,
-        "batch_tokens": BATCH_TOKENS,
-        "threads": options.threads or _threads(),
-        "memory_cache_mib": _MEMORY_CACHE_MIB,
-        "states": f"{states}{os.sep}" if states else "",
-        "api_key": api_key,
-    }
     assert process.stdin is not None
     assert process.stdout is not None
     with contextlib.suppress(BrokenPipeError):  # its end is told below
-        process.stdin.write(json.dumps(settings).encode() + b"\n")
+        process.stdin.write(json.dumps({**settings, "api_key": api_key}).encode() + b"\n")
         process.stdin.flush()
     said = json.loads(process.stdout.readline() or b"null")
     if said is None:
         raise RuntimeError(f"its process ended with code {process.wait()}.")
     if "error" in said:
         raise RuntimeError(str(said["error"]))
-    return Running(process, int(said["port"]), api_key)
+    return Launched(process, int(said["port"]), api_key, keep=settings["keep_s"] > 0)
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
     """Ends a launched process at once; whatever it was computing is dropped."""
     process.kill()
     process.wait()
+    _close_pipes(process)
+
+
+def _close_pipes(process: "subprocess.Popen[bytes]") -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):

@@ -74,7 +74,7 @@ def library(tmp_path: Path) -> Path:
 @pytest.fixture
 def session(library: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     made = FakeSession(library, [ANSWER])
-    monkeypatch.setattr("bot.assemble.Session", lambda settings, notify=None: made)
+    monkeypatch.setattr("bot.assemble.Session", lambda settings, keep=False, notify=None: made)
     monkeypatch.setattr("bot.weights.status", lambda name: SimpleNamespace(state="present"))
     monkeypatch.setenv("CITEWIRE_LIBRARY", str(library))
     return made

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,7 @@ from bot import weights
 from bot.errors import QuestionRefused
 from bot.models import EngineOptions, Limits, Message, Reply, open_engine
 from bot.models.embedded import EmbeddedEngine
+from bot.models.resident import socket_path, unload
 
 pytestmark = pytest.mark.models
 
@@ -35,6 +36,13 @@ def small() -> Iterator[EmbeddedEngine]:
     engine = opened("smollm2-135m", EngineOptions(context_tokens=2048))
     yield engine
     engine.close()
+
+
+def until(is_so: Callable[[], bool], *, within_s: float = 10.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while not (found := is_so()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def last(engine: EmbeddedEngine, messages: list[Message], **limits: int) -> Reply:
@@ -277,6 +285,62 @@ def test_the_models_process_ends_with_the_one_that_started_it() -> None:
     parent.stdout.close()
     gone, alive = psutil.wait_procs([child], timeout=20)
     assert (len(gone), alive) == (1, [])
+
+
+def waits() -> bool:
+    path = socket_path()
+    return path is not None and path.is_socket()
+
+
+def pid_of(engine: EmbeddedEngine) -> int:
+    """Of the process that answers, whoever started it."""
+    engine.count_tokens([Message("user", "Hi")])
+    assert engine._running is not None
+    listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
+    return next(c.pid for c in listening if c.laddr.port == engine._running.port and c.pid)
+
+
+def test_a_model_that_is_kept_answers_the_next_program_as_it_would_have(tmp_path: Path) -> None:
+    kept = EngineOptions(context_tokens=1024, states_dir=str(tmp_path / "kv"), keep_s=20)
+    prefix = [SYSTEM, Message("user", ARTICLE)]
+    first = opened("smollm2-135m", kept)
+    first.prepare(prefix, "article")
+    said, pid = (
+        last(first, [*prefix[:1], Message("user", f"{ARTICLE} Who?")], max_tokens=8).text,
+        pid_of(first),
+    )
+    first.close()
+    assert until(waits)
+    second = opened("smollm2-135m", kept)
+    assert pid_of(second) == pid
+    assert second.prepare(prefix, "article").origin == "disk"
+    assert last(second, [*prefix[:1], Message("user", f"{ARTICLE} Who?")], max_tokens=8).text == said
+    busy = opened("smollm2-135m", kept)
+    assert pid_of(busy) != pid  # lent already: it gets a process of its own
+    busy.close()
+    second.close()
+    other = opened("smollm2-135m", EngineOptions(context_tokens=2048, keep_s=20))
+    assert pid_of(other) != pid
+    assert until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    other.close()
+    assert until(unload)
+
+
+def test_a_kept_model_that_dies_while_it_is_lent_is_loaded_again() -> None:
+    kept = EngineOptions(context_tokens=1024, keep_s=20)
+    first = opened("smollm2-135m", kept)
+    pid = pid_of(first)
+    first.close()
+    assert until(waits)
+    second = opened("smollm2-135m", kept)
+    assert pid_of(second) == pid
+    psutil.Process(pid).kill()
+    running = second._running
+    assert running is not None
+    assert until(lambda: not running.alive())
+    assert last(second, [SYSTEM, Message("user", "Hi")], max_tokens=4).text
+    second.close()
+    assert until(unload)
 
 
 def test_loading_does_not_hold_pythons_lock() -> None:

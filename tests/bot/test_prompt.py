@@ -22,6 +22,13 @@ def test_every_call_about_an_article_begins_the_same() -> None:
     assert all(len(messages) > len(prefix) for messages in others)
 
 
+def test_what_is_kept_goes_up_to_the_question() -> None:
+    *before, last = prompt.kept_beginning(READING)
+    *others, asked = prompt.draft(READING, "Who left?", "who")
+    assert before == others
+    assert asked.content.removeprefix(last.content) == " Who left?"
+
+
 def test_the_question_stands_last() -> None:
     last = prompt.draft(READING, "Who left the port?", "who")[-1]
     assert last.role == "user"
@@ -44,7 +51,9 @@ def test_the_check_shares_all_but_its_last_message() -> None:
         prompt.stated("A ship left.", "Who?", "A ship."),
         prompt.stated("It rained.", "What?", "Rain."),
     )
-    assert one[:-1] == other[:-1] == dict(prompt.check_prefixes())["stated"]
+    *before, begun = dict(prompt.check_prefixes())["stated"]
+    assert list(one[:-1]) == list(other[:-1]) == before
+    assert one[-1].content.removeprefix(begun.content).startswith(" A ship left.")
     for part in ("A ship left.", "Who?", "A ship."):
         assert part in one[-1].content
 
