@@ -5,8 +5,9 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def first_token(options: BenchOptions) -> Measured:
     """Time to the first token, with the article ingested and its state kept, against the engine alone.
 
     `warm_first_token_s`: a loaded process, a new question about an article asked about before.
-    `fresh_process_first_token_s`: `citewire ask` from its start, weights not in its memory.
+    `fresh_process_first_token_s`: `citewire ask` from its start, no model loaded anywhere.
+    `next_command_first_token_s`: the same while the model of the command before is still loaded.
     `bare_engine_cold_first_token_s`: the loaded engine alone, the same prompt, nothing kept.
     `bare_engine_warm_first_token_s`: the same prompt when the engine has just read the article.
     """
@@ -101,8 +103,9 @@ def first_token(options: BenchOptions) -> Measured:
             *(_cold_s(options.model, draft, limits) for _ in range(options.repeat)), strict=True
         )
         options.notify("first-token: fresh processes")
-        fresh = [_fresh_process_s(path, options.model, _ASKED[n % 3]) for n in range(options.repeat)]
-        told = [one for one in fresh if one is not None]
+        asked = [_ASKED[n % len(_ASKED)] for n in range(options.repeat)]
+        told = _commands(path, options.model, asked, keep_s=0)
+        following = _commands(path, options.model, [_PRIMING, *asked], keep_s=30)[1:]
     figures = {
         "warm_first_token_s": statistics.median(warm) if warm else None,
         "bare_engine_cold_first_token_s": statistics.median(cold),
@@ -110,6 +113,9 @@ def first_token(options: BenchOptions) -> Measured:
         "fresh_process_evidence_s": _median([one.evidence_s for one in told]),
         "fresh_process_first_token_s": _median([one.first_token_s for one in told]),
         "fresh_process_answer_s": _median([one.answer_s for one in told]),
+        "next_command_evidence_s": _median([one.evidence_s for one in following]),
+        "next_command_first_token_s": _median([one.first_token_s for one in following]),
+        "next_command_answer_s": _median([one.answer_s for one in following]),
         "bare_engine_cold_draft_s": statistics.median(cold_whole),
         "read_ahead_s": ahead.seconds,
         "state_bytes": float(ahead.bytes),
@@ -129,12 +135,13 @@ def _with_overhead(figures: dict[str, float | None]) -> dict[str, float | None]:
     )
     overhead = warm - bare if warm is not None and bare is not None else None
     share = warm / cold if warm is not None and cold else None
-    fresh = figures["fresh_process_first_token_s"]
+    fresh, following = figures["fresh_process_first_token_s"], figures["next_command_first_token_s"]
     return {
         **figures,
         "own_overhead_s": overhead,
         "warm_share_of_cold": share,
         "fresh_share_of_cold": fresh / cold if fresh is not None and cold else None,
+        "next_share_of_cold": following / cold if following is not None and cold else None,
     }
 
 
@@ -144,15 +151,20 @@ def _first_token_lines(figures: dict[str, float | None]) -> tuple[Line, ...]:
     for name, label in (
         ("warm_first_token_s", "first token, article's state kept"),
         ("fresh_process_first_token_s", "first token, fresh process"),
+        ("next_command_first_token_s", "first token, model kept from the command before"),
     ):
         value = figures[name]
         if value is None:
             lines.append(Line(label, "not measured"))
         else:
             lines.append(line(label, value, cold, "s", against="bare engine, cold"))
-    answer, draft = figures["fresh_process_answer_s"], figures["bare_engine_cold_draft_s"] or 0.0
-    if answer is not None:
-        lines.append(line("whole answer, fresh process", answer, draft, "s", against="bare draft, cold"))
+    draft = figures["bare_engine_cold_draft_s"] or 0.0
+    for name, label in (
+        ("fresh_process_answer_s", "whole answer, fresh process"),
+        ("next_command_answer_s", "whole answer, model kept from the command before"),
+    ):
+        if (answer := figures[name]) is not None:
+            lines.append(line(label, answer, draft, "s", against="bare draft, cold"))
     return tuple(lines)
 
 
@@ -184,7 +196,17 @@ class _Fresh:
     answer_s: float
 
 
-def _fresh_process_s(library: Path, model: str, question: str) -> _Fresh | None:
+def _commands(library: Path, model: str, questions: Sequence[str], *, keep_s: int) -> list[_Fresh]:
+    """Times of `citewire ask`, once a question; in a runtime folder of their own, so that no other model is found."""
+    with tempfile.TemporaryDirectory(prefix="cw-") as runtime:
+        env = {**os.environ, "XDG_RUNTIME_DIR": runtime, "CITEWIRE_KEEP_LOADED_S": str(keep_s)}
+        found = [_fresh_process_s(library, model, question, env) for question in questions]
+        ended = [sys.executable, "-m", "bot", "models", "unload"]
+        subprocess.run(ended, env=env, stdout=subprocess.DEVNULL, check=True)
+    return [one for one in found if one is not None]
+
+
+def _fresh_process_s(library: Path, model: str, question: str, env: Mapping[str, str]) -> _Fresh | None:
     """None where no token came."""
     command = [sys.executable, "-m", "bot", "ask", "--ndjson", "--library", str(library), "--model", model]
     began = time.perf_counter()
@@ -192,7 +214,7 @@ def _fresh_process_s(library: Path, model: str, question: str) -> _Fresh | None:
         [*command, question],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**env, "PYTHONUNBUFFERED": "1"},
         text=True,
     ) as process:
         assert process.stdout is not None

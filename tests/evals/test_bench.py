@@ -12,6 +12,8 @@ FIGURES: dict[str, float | None] = {
     "bare_engine_warm_first_token_s": 0.375,
     "fresh_process_first_token_s": 1.0,
     "fresh_process_answer_s": 3.0,
+    "next_command_first_token_s": 0.5,
+    "next_command_answer_s": 2.0,
     "bare_engine_cold_draft_s": 12.0,
 }
 
@@ -58,11 +60,8 @@ def test_medians_take_turns() -> None:
 
 def test_shares_and_overhead_of_first_tokens() -> None:
     found = _with_overhead(dict(FIGURES))
-    assert (found["own_overhead_s"], found["warm_share_of_cold"], found["fresh_share_of_cold"]) == (
-        0.125,
-        0.05,
-        0.1,
-    )
+    names = ("own_overhead_s", "warm_share_of_cold", "fresh_share_of_cold", "next_share_of_cold")
+    assert [found[name] for name in names] == [0.125, 0.05, 0.1, 0.05]
 
 
 def test_shares_of_what_was_not_measured_are_none() -> None:
@@ -75,5 +74,7 @@ def test_lines_say_what_was_not_measured() -> None:
     assert [(one.ours, one.ratio) for one in lines] == [
         ("0.5 s", "0.05 x"),
         ("not measured", ""),
+        ("0.5 s", "0.05 x"),
         ("3 s", "0.25 x"),
+        ("2 s", "0.17 x"),
     ]
