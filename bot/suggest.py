@@ -16,9 +16,24 @@ def follow_ups(reading: Reading, question: str, statements: Sequence[Statement])
     counted: Counter[str] = Counter()
     for sentence in reading.sentences:
         if sentence.role in ("body", "lead"):
-            counted.update({n.text for n in names(sentence.text) if not n.words & said and len(n.text) > 3})
+            found = (n for n in names(sentence.text) if not n.words & (said | _DAYS) and len(n.text) > 3)
+            counted.update({_with_article(n.text, sentence.text) for n in found})
     chosen: list[str] = []
     for name, _ in counted.most_common():
         if not any(set(content_words(name)) & set(content_words(other)) for other in chosen):
             chosen.append(name)
     return tuple(f"What does the article say about {name}?" for name in chosen[:_MOST])
+
+
+_DAYS = frozenset(
+    content_words(
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July"
+        " August September October November December"
+    )
+)
+
+
+def _with_article(name: str, sentence: str) -> str:
+    """ "the Gulf", where the sentence says it so."""
+    before = sentence[: sentence.index(name)]
+    return f"the {name}" if before.casefold().endswith(("the ", "the\u00a0")) else name

@@ -12,6 +12,7 @@ from bot.grounding.checks import (
     brings_in_names,
     compare_words,
     fits,
+    holds_names,
     named,
     same_language,
     says_nothing,
@@ -264,7 +265,13 @@ def _answers_of(evidence: Evidence, telling: Sequence[Telling], d: _Drafted) -> 
 def _yes_no(d: _Drafted) -> Attempt:
     """Puts both answers to the check, over the sentences that the question, not the draft, points at."""
     sentences, near = _that_may_answer(d.reading, d.question, d.similarities)
-    top = rank_sentences(d.question, sentences, d.weights, near)[:2]
+    ranked = rank_sentences(d.question, sentences, d.weights, near)
+    whole = next((s for s in ranked[2:] if holds_names(d.question, s, d.reading)), None)
+    top = (
+        ranked[:2]
+        if whole is None or any(holds_names(d.question, s, d.reading) for s in ranked[:2])
+        else (ranked[0], whole)
+    )
     excerpt = tuple(sorted(top, key=lambda s: s.start))
     evidence = evidence_of(excerpt, d.question, d.draft, d.weights)
     yes = d.stated(evidence, "Yes.") if excerpt else None
@@ -273,8 +280,12 @@ def _yes_no(d: _Drafted) -> Attempt:
         return _checked(d, None)
     verdict = judge(yes, no, d.calibration.polarity)
     accepted = verdict.margin >= 0.0
+    if accepted and verdict.word == "yes":
+        # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
+        top = tuple(s for s in top if holds_names(d.question, s, d.reading)) or top[:1]
+        accepted = holds_names(d.question, top[0], d.reading)
     decides = _deciding(d, top, "Yes." if verdict.word == "yes" else "No.") if accepted else top[0]
-    text = worded(verdict, d.draft, decides.text, language_of(d.question))
+    text = worded(verdict, d.question, d.draft, decides.text, language_of(d.question))
     checks = replace(d.words(evidence), stated=max(yes, no), polarity=yes - no)
     return Attempt(
         d.reading,

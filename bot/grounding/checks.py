@@ -9,7 +9,7 @@ from bot.grounding.evidence import Evidence
 from bot.grounding.words import Weights, content_words, names, numbers
 from bot.models.base import Engine
 from bot.questions import Kind, language_of
-from bot.reading import Reading
+from bot.reading import Reading, Sentence
 
 _DATE_LIKE = re.compile(
     r"\b(?:\d{4}|january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday"
@@ -110,6 +110,41 @@ def brings_in_names(draft: str, reading: Reading) -> bool:
     """Whether a draft speaks of a name that the reading never mentions: taken from the question, or made up."""
     held = frozenset(content_words(reading.text))
     return same_language(draft, reading) and any(not n.words <= held for n in names(draft))
+
+
+_POINTS_BACK = re.compile(
+    r"^\W*(?:he|she|it|they|his|her|its|their|this|that|these|those|the)\b", re.IGNORECASE
+)
+
+
+def holds_names(question: str, sentence: Sentence, reading: Reading) -> bool:
+    """Whether a sentence speaks of all that a question names: each name by half of its words, each number.
+
+    What it does not name itself may stand in the sentence before it or, where it points back ("He", "The museum"), in
+    the headline.
+    """
+    if not same_language(question, reading):
+        return True
+    at = next((i for i, s in enumerate(reading.sentences) if s.start == sentence.start), 0)
+    told = f"{reading.sentences[at - 1].read_as if at else ''} {sentence.read_as}"
+    if _POINTS_BACK.match(sentence.text):
+        told += f" {reading.article.title}"
+    held = frozenset(content_words(told))
+    figures = {n for n in numbers(question) if n in question.replace(",", "")}
+    return figures <= numbers(told) and all(
+        2 * sum(_is_told(word, held) for word in name.words) >= len(name.words) for name in names(question)
+    )
+
+
+_SAME_FROM = 4
+"""Letters that two forms of a name share: Russia and Russian, Qatar and Qatari."""
+
+
+def _is_told(word: str, held: frozenset[str]) -> bool:
+    return word in held or (
+        len(word) >= _SAME_FROM
+        and any(len(h) >= _SAME_FROM and (h.startswith(word) or word.startswith(h)) for h in held)
+    )
 
 
 _SAYS_NOTHING = re.compile(

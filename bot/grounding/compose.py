@@ -120,7 +120,10 @@ def _claim(group: list[Attempt], question: str, at: int, groups: list[list[Attem
     if at == 0 and len(dates) > 1 and (verdict := word_of(text)):
         lead = f"{verdict.capitalize()}. {lead}"  # what holds now comes first, then who said it when
         text = without_word(text)
-    citations = tuple(c for s in made for c in s.citations)
+    # The article's own sentence beside a draft may be the one that the draft cites.
+    citations = tuple(
+        {(c.article_id, c.start, c.end): c for s in reversed(made) for c in reversed(s.citations)}.values()
+    )[::-1]
     return replace(first, text=lead + text, citations=citations)
 
 

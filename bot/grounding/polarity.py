@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import exp
 from typing import Literal
 
+from bot.grounding.words import content_words
+
 Word = Literal["yes", "no"]
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -75,13 +77,24 @@ def without_word(text: str) -> str:
     return f"{rest[:1].upper()}{rest[1:]}" if rest else text
 
 
-def worded(verdict: Verdict, draft: str, sentence: str, language: str | None) -> str:
-    """The answer in words that agree with the verdict: the draft's where it agrees, else the article's own."""
+def worded(verdict: Verdict, question: str, draft: str, sentence: str, language: str | None) -> str:
+    """The answer in words that agree with the verdict: the draft's where it agrees and the sentence bears it out, else the
+    article's own."""
     said = _WORDS.get(language or "en", _WORDS["en"])[0 if verdict.word == "yes" else 1]
     theirs = word_of(draft)
     if theirs == verdict.word:
         rest = _LEADING[theirs].sub("", draft).strip()
-        return f"{said}, {rest}" if rest else f"{said}: {sentence}"
-    if theirs is None and verdict.word == "no":
+        return f"{said}, {rest}" if rest and _borne_out(rest, question, sentence) else f"{said}: {sentence}"
+    if theirs is None and verdict.word == "no" and _borne_out(draft, question, sentence):
         return f"{said}: {draft}"
     return f"{said}: {sentence}"
+
+
+_OF_ITS_OWN = 0.5
+"""Share of what a draft adds to the question that the sentence must hold."""
+
+
+def _borne_out(draft: str, question: str, sentence: str) -> bool:
+    """Whether a draft tells of the same as the sentence that decides: it may have been made from another one."""
+    added = set(content_words(draft)) - set(content_words(question))
+    return len(added & set(content_words(sentence))) >= _OF_ITS_OWN * len(added)

@@ -174,8 +174,11 @@ def names(text: str) -> tuple[Name, ...]:
     found = []
     for match in _NAME.finditer(text):
         run = match.group().rstrip(".'’")
-        words = frozenset(content_words(run))
         at_start = bool(_SENTENCE_START.search(text[: match.start()]))
+        first, _, others = run.partition(" ")
+        if at_start and fold(first) in STOPWORDS and others[:1].isupper():
+            run, at_start = others, False  # "Was Kuwait", "The Hague": the name begins with its second word
+        words = frozenset(content_words(run))
         single = " " not in run
         if not words or (at_start and single and not run.isupper() and not any(c.isdigit() for c in run)):
             continue

@@ -81,6 +81,11 @@ def test_a_word_that_opens_a_sentence_is_no_name() -> None:
     assert names("Ships came. Boats left.") == ()
 
 
+def test_a_name_behind_the_word_that_opens_a_question_is_one() -> None:
+    assert [n.text for n in names("Was Kuwait invited?")] == ["Kuwait"]
+    assert [n.text for n in names("Did King Salman go? The Hague ruled.")] == ["King Salman", "Hague"]
+
+
 def test_a_word_of_all_sentences_weighs_least() -> None:
     weights = Weights(["the ship left", "the ship sank", "a ship burned"])
     assert weights["ship"] < weights[stem("sank")] < weights["zebra"]
