@@ -28,6 +28,7 @@ FEATURES: Mapping[str, tuple[float, float]] = {
     "question_coverage": (0.0, 1.0),
     "article_coverage": (0.0, 1.0),
     "anchor_coverage": (0.0, 1.0),
+    "held": (0.0, 1.0),
     "answer_coverage": (0.0, 1.0),
     "unknown": (0.0, 3.0),
     "missing": (0.0, 3.0),
@@ -38,7 +39,9 @@ FEATURES: Mapping[str, tuple[float, float]] = {
 """What a calibration may use, with the range each is clipped to."""
 EXTRACT_FEATURES = ("answers", "question_coverage", "article_coverage")
 """What tells of a sentence that answers; its other measurements are the same for all."""
-DRAFT_FEATURES = ("stated", "answers", "evidence_answers", "anchor_coverage", "missing", "fits", "logprob")
+DRAFT_FEATURES = (
+    "stated", "answers", "evidence_answers", "anchor_coverage", "held", "missing", "fits", "logprob",
+)  # fmt: skip
 """What tells a right draft from a wrong one; with more of them it did worse on cases it had not seen."""
 QUICK_FEATURES = tuple(name for name in DRAFT_FEATURES if name != "stated")
 """The same without the dearest check."""

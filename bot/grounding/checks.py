@@ -34,6 +34,7 @@ class Checks:
         question_coverage: Share of the question's weighted words in the evidence, 0 to 1.
         article_coverage: The same, in the whole reading.
         anchor_coverage: Share of the question's words in the one sentence that holds the draft's answer.
+        held: Share of the question's names of which the evidence speaks; None where it names nothing.
         answer_coverage: Share of the words the draft adds that the evidence holds, 0 to 1.
         unknown: Names and numbers of the question that the reading does not hold.
         missing: Names and numbers of the draft that the evidence does not hold.
@@ -51,6 +52,7 @@ class Checks:
     question_coverage: float | None = None
     article_coverage: float | None = None
     anchor_coverage: float | None = None
+    held: float | None = None
     answer_coverage: float | None = None
     unknown: float = 0.0
     missing: float = 0.0
@@ -129,11 +131,16 @@ def holds_names(question: str, sentence: Sentence, reading: Reading) -> bool:
     told = f"{reading.sentences[at - 1].read_as if at else ''} {sentence.read_as}"
     if _POINTS_BACK.match(sentence.text):
         told += f" {reading.article.title}"
-    held = frozenset(content_words(told))
     figures = {n for n in numbers(question) if n in question.replace(",", "")}
-    return figures <= numbers(told) and all(
-        2 * sum(_is_told(word, held) for word in name.words) >= len(name.words) for name in names(question)
-    )
+    return figures <= numbers(told) and _share_held(question, told) in (None, 1.0)
+
+
+def _share_held(question: str, told: str) -> float | None:
+    """Share of a question's names of which a text has at least half of the words; None where it names nothing."""
+    held = frozenset(content_words(told))
+    asked = names(question)
+    spoken_of = [n for n in asked if 2 * sum(_is_told(word, held) for word in n.words) >= len(n.words)]
+    return len(spoken_of) / len(asked) if asked else None
 
 
 _SAME_FROM = 4
@@ -192,6 +199,7 @@ def compare_words(
         question_coverage=evidence.question_coverage,
         article_coverage=weights.coverage(content_words(question), whole),
         anchor_coverage=evidence.anchor_coverage,
+        held=_share_held(question, evidence.text),
         answer_coverage=evidence.answer_coverage,
         unknown=float(min(3, len(unknown_names(question, reading)))),
         missing=float(min(3, len(evidence.missing))),

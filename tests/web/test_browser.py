@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.errors import ModelUnavailable
 from bot.types import Answer, Event, Finished, Question, Retrieved, Statement, StatementReady, TokenWritten
 from bot.web.app import mount_gradio
 from tests.web.conftest import Served, build_app, write_run
@@ -291,6 +292,30 @@ def test_a_lost_server_is_a_state_of_the_page(tab: Tab) -> None:
     tab.ask("Who signed?")
     tab.page.wait_for_selector("text=The server does not answer.")
     assert tab.page.locator("text=Ask again").is_visible()
+    assert tab.page.input_value("#question") == "Who signed?"  # nothing typed is lost
+
+
+DEAD = "Ollama is not answering at http://127.0.0.1:11434. Start it with: ollama serve"
+
+
+def _dead(asked: Question) -> Iterator[Event]:
+    yield Retrieved(asked.text, ())
+    raise ModelUnavailable(DEAD)
+
+
+def test_a_dead_ollama_is_told_with_the_next_step_and_asked_again(tab: Tab, served: Served) -> None:
+    chain = served.built.session.chain
+    chain.script = _dead
+    tab.open()
+    tab.ask("Who signed the agreement?")
+    tab.page.wait_for_selector(f"[role=alert]:has-text('{DEAD}')")
+    assert tab.page.input_value("#question") == "Who signed the agreement?"
+    chain.script = None
+    tab.page.click("text=Ask again")
+    tab.answered()
+    assert tab.page.locator(".sentence").count() == 3
+    assert tab.page.locator("[role=alert]").count() == 0
+    assert tab.page.input_value("#question") == ""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -329,6 +354,11 @@ def test_axe_finds_nothing(chromium: Any, served: Served, axe_source: str, width
     tab.page.click("text=deal-two-models")
     tab.page.wait_for_selector("text=Right answers")
     check("run")
+    served.built.session.chain.script = _dead
+    tab.page.click("nav.pages a[data-page=ask]")
+    tab.ask("Who signed the agreement?")
+    tab.page.wait_for_selector("[role=alert]")
+    check("failure")
     context.close()
     assert found == {}, json.dumps(found, indent=1)
 
@@ -372,7 +402,33 @@ def test_screens_fit_their_width(chromium: Any, served: Served, width: int, sche
     tab.page.click("text=deal-two-models")
     tab.page.wait_for_selector("text=Wrong answers of embedded:small (2)")
     shoot("run")
+    served.built.session.chain.script = _dead
+    tab.page.click("nav.pages a[data-page=ask]")
+    tab.ask("Who signed the agreement?")
+    tab.page.wait_for_selector("[role=alert]")
+    shoot("failure")
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
+def test_the_first_run_fits_and_axe_finds_nothing(
+    chromium: Any, serve_app: Any, tmp_path: Path, axe_source: str, width: int, scheme: str
+) -> None:
+    served = serve_app(build_app(tmp_path, session=FakeSession(()), page=mount_gradio))
+    height = 844 if width < 700 else 900
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=True
+    )
+    tab = Tab(context.new_page(), served.url).open()
+    tab.page.wait_for_selector("text=There are no articles yet.")
+    assert tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    tab.page.screenshot(path=str(SHOTS / f"first-run-{width}-{scheme}.png"))
+    tab.page.evaluate(axe_source)
+    found = tab.page.evaluate("axe.run(document.getElementById('citewire'))")["violations"]
+    context.close()
+    assert [f"{v['id']}: {v['nodes'][0]['html'][:150]}" for v in found] == []
 
 
 def test_the_first_run_offers_the_seed(chromium: Any, serve_app: Any, tmp_path: Path) -> None:
@@ -381,8 +437,6 @@ def test_the_first_run_offers_the_seed(chromium: Any, serve_app: Any, tmp_path: 
     tab = Tab(context.new_page(), served.url).open()
     tab.page.wait_for_selector("text=There are no articles yet.")
     assert not tab.page.locator("#question").is_visible()
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    tab.page.screenshot(path=str(SHOTS / "first-run-1280-light.png"))
     tab.page.click("text=Add the seed article")
     tab.page.wait_for_selector("#question:visible")
     tab.ask("Who signed the agreement?")

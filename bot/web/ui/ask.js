@@ -170,7 +170,9 @@ function ended(turn, stopped) {
 function failed(turn, message, question) {
   turn.status.textContent = "";
   fill(turn.answer, h("div", { class: "failure", role: "alert" }, h("p", {}, h("strong", {}, "No answer. "), clean(message)),
-    h("button", { type: "button", class: "quiet", onclick: () => { turn.root.remove(); ask(question); } }, "Ask again")));
+    h("button", { type: "button", class: "quiet", onclick: () => { if (box().value === question) { box().value = ""; grow(); } turn.root.remove(); ask(question); } }, "Ask again")));
+  // Nothing typed is lost: the question is back in its box, unless another one is begun there.
+  if (question && !box().value) { box().value = question; grow(); }
 }
 
 function busy(yes) {
