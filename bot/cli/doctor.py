@@ -80,6 +80,7 @@ def examine(settings: "Settings", dropped: tuple[str, ...]) -> Iterator[Check]:
     if dropped:
         yield Check("environment", "notice", f"ignored, so that no article leaves: {', '.join(dropped)}")
     yield from _weights(settings)
+    yield _loaded()
     yield _guarded("ollama", lambda: _ollama(settings))
     yield from _library(settings)
     yield _room(settings)
@@ -97,6 +98,14 @@ def _weights(settings: "Settings") -> Iterator[Check]:
             yield Check(f"weights {name}", "notice", f"not here; fetch with: citewire models fetch {name}")
         else:
             yield Check(f"weights {name}", "ok", str(weights.path_of(name)))
+
+
+def _loaded() -> Check:
+    from bot.models.resident import is_waiting
+
+    if is_waiting():
+        return Check("loaded model", "ok", "one waits for the next question; free it: citewire models unload")
+    return Check("loaded model", "ok", "none")
 
 
 def _ollama(settings: "Settings") -> Check:

@@ -83,6 +83,22 @@ def borrow(wanted: Mapping[str, Any]) -> Lent | None:
     return Lent(int(said["port"]), str(said["api_key"]), connection)
 
 
+def is_waiting() -> bool:
+    """Whether a model is loaded for the next program, or lent to one; asks it nothing."""
+    path = socket_path()
+    lock = path.with_suffix(".lock") if path else None
+    if lock is None or not lock.exists():
+        return False
+    import fcntl  # where there is no such socket there may be no such module
+
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 def unload() -> bool:
     """Ends the waiting model; whether there was one. One that is lent stays."""
     path = socket_path()

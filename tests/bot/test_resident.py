@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bot.models.resident import borrow, socket_path, unload, wait_and_lend
+from bot.models.resident import borrow, is_waiting, socket_path, unload, wait_and_lend
 
 WANTED = {"path": "/weights/a.gguf", "mark": [1, 2, 3], "keep_s": 20}
 PORT = 4242
@@ -81,6 +81,17 @@ def test_its_end_is_noticed() -> None:
         assert lent.alive()
         lent.stop()
     assert borrow(WANTED) is None
+
+
+def test_whether_one_waits_is_told_without_taking_it() -> None:
+    assert not is_waiting()
+    with waiting():
+        assert is_waiting()
+        lent = borrow(WANTED)
+        assert lent is not None
+        assert is_waiting()
+        lent.stop()
+    assert not is_waiting()
 
 
 def test_only_one_waits() -> None:
