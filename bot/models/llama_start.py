@@ -56,13 +56,9 @@ class Launched:
     def stop(self) -> None:
         if self.keep and self.alive():
             _close_pipes(self.process)
-            _left[:] = [*(one for one in _left if one.poll() is None), self.process]
+            self.process.returncode = 0  # it goes on without us: nobody waits for it
         else:
             end(self.process)
-
-
-_left: "list[subprocess.Popen[bytes]]" = []
-"""Processes that go on without us; held so that those that have ended since are noticed."""
 
 
 def settings_of(path: Path, options: EngineOptions, slots: int, states: Path | None) -> dict[str, Any]:
