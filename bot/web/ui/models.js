@@ -85,6 +85,8 @@ async function compare(question, models, button) {
   button.disabled = true;
   const columns = models.map((spec) => h("section", { class: "column", "aria-label": clean(spec) }, h("h3", { class: "row-title" }, clean(spec)), h("p", { class: "turn-status", role: "status" }, "Waits its turn"), h("div", { class: "answer" })));
   fill(room.out, columns);
+  const show = () => room.out.scrollIntoView({ block: "nearest", behavior: "instant" });
+  show();
   const say = (column, words) => { $(".turn-status", columns[column]).textContent = words; };
   try {
     await stream("/api/compare", { question, models }, (line) => {
@@ -94,6 +96,7 @@ async function compare(question, models, button) {
         const { answer } = line;
         say(line.column, `${answer.abstained ? "No answer" : "Answered"} in ${(answer.timings_s?.total ?? 0).toFixed(1)} s`);
         drawAnswer($(".answer", columns[line.column]), { ...answer, suggestions: [] }, { ask: () => {}, exportable: false });
+        show();
       } else if (line.event === "error") say(line.column ?? 0, line.error.message);
     });
   } catch (error) { say(0, error.message); }
