@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bot.grounding.words import content_words, names
 from bot.reading import Reading
 from bot.types import Statement
+from store.dates import DAY_NAMES, MONTH_NAMES
 
 _MOST = 3
 
@@ -25,12 +26,7 @@ def follow_ups(reading: Reading, question: str, statements: Sequence[Statement])
     return tuple(f"What does the article say about {name}?" for name in chosen[:_MOST])
 
 
-_DAYS = frozenset(
-    content_words(
-        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July"
-        " August September October November December"
-    )
-)
+_DAYS = frozenset(content_words(f"{DAY_NAMES} {MONTH_NAMES}"))
 
 
 def _with_article(name: str, sentence: str) -> str:

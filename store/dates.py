@@ -12,11 +12,11 @@ from typing import Literal
 
 from store.types import DateOrigin, Published
 
-_MONTH_NAMES = "January February March April May June July August September October November December"
-_MONTHS = {name.lower(): number for number, name in enumerate(_MONTH_NAMES.split(), start=1)}
+MONTH_NAMES = "January February March April May June July August September October November December"
+_MONTHS = {name.lower(): number for number, name in enumerate(MONTH_NAMES.split(), start=1)}
 _MONTHS |= {name[:3]: number for name, number in tuple(_MONTHS.items())} | {"sept": 9}
-_DAY_NAMES = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
-_DAYS = {name.lower(): number for number, name in enumerate(_DAY_NAMES.split())}
+DAY_NAMES = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
+_DAYS = {name.lower(): number for number, name in enumerate(DAY_NAMES.split())}
 _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
 _COUNTS |= {"eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12}
 
@@ -24,7 +24,7 @@ _MONTH = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December"
     r"|Jan\.?|Feb\.?|Mar\.?|Apr\.?|Jun\.?|Jul\.?|Aug\.?|Sept?\.?|Oct\.?|Nov\.?|Dec\.?)(?![^\W\d_])"
 )
-_DAY = f"(?:{_DAY_NAMES.replace(' ', '|')})"
+_DAY = f"(?:{DAY_NAMES.replace(' ', '|')})"
 _NUMBER = r"(?:[0-3]?\d(?:st|nd|rd|th)?)(?!\d)"
 _YEAR = r"(?:1[89]|20)\d\d(?!\d)"
 _COUNT = rf"(?:\d{{1,3}}|{'|'.join(sorted(_COUNTS, key=len, reverse=True))})"
@@ -385,7 +385,7 @@ def _month_number(name: str) -> int:
 
 
 def _month_name(day: date) -> str:
-    return _MONTH_NAMES.split()[day.month - 1]
+    return MONTH_NAMES.split()[day.month - 1]
 
 
 def _spelled(day: date) -> str:

@@ -266,12 +266,10 @@ def _yes_no(d: _Drafted) -> Attempt:
     """Puts both answers to the check, over the sentences that the question, not the draft, points at."""
     sentences, near = _that_may_answer(d.reading, d.question, d.similarities)
     ranked = rank_sentences(d.question, sentences, d.weights, near)
-    whole = next((s for s in ranked[2:] if holds_names(d.question, s, d.reading)), None)
-    top = (
-        ranked[:2]
-        if whole is None or any(holds_names(d.question, s, d.reading) for s in ranked[:2])
-        else (ranked[0], whole)
-    )
+    naming = tuple(s for s in ranked if holds_names(d.question, s, d.reading))
+    top = ranked[:2]
+    if naming and not set(naming) & set(top):
+        top = (ranked[0], naming[0])
     excerpt = tuple(sorted(top, key=lambda s: s.start))
     evidence = evidence_of(excerpt, d.question, d.draft, d.weights)
     yes = d.stated(evidence, "Yes.") if excerpt else None
@@ -282,8 +280,8 @@ def _yes_no(d: _Drafted) -> Attempt:
     accepted = verdict.margin >= 0.0
     if accepted and verdict.word == "yes":
         # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
-        top = tuple(s for s in top if holds_names(d.question, s, d.reading)) or top[:1]
-        accepted = holds_names(d.question, top[0], d.reading)
+        top = tuple(s for s in top if s in naming) or top
+        accepted = top[0] in naming
     decides = _deciding(d, top, "Yes." if verdict.word == "yes" else "No.") if accepted else top[0]
     text = worded(verdict, d.question, d.draft, decides.text, language_of(d.question))
     checks = replace(d.words(evidence), stated=max(yes, no), polarity=yes - no)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import zip_longest
 from math import log
 
+from store.dates import MONTH_NAMES
 from store.text import fold
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:[.'’\-][^\W_]+)*")
@@ -112,9 +113,7 @@ def numbers(text: str) -> frozenset[str]:
     return frozenset(found | {NUMBER_WORDS[part] for part in parts if part in NUMBER_WORDS})
 
 
-_MONTHS = frozenset(
-    """january february march april may june july august september october november december""".split()
-)
+_MONTHS = frozenset(MONTH_NAMES.casefold().split())
 _NOT_COUNTED = STOPWORDS | NUMBER_WORDS.keys()
 
 

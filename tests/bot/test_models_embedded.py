@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -14,7 +14,8 @@ from bot import weights
 from bot.errors import QuestionRefused
 from bot.models import EngineOptions, Limits, Message, Reply, open_engine
 from bot.models.embedded import EmbeddedEngine
-from bot.models.resident import socket_path, unload
+from bot.models.resident import unload
+from tests.bot.waiting import until, waits
 
 pytestmark = pytest.mark.models
 
@@ -36,13 +37,6 @@ def small() -> Iterator[EmbeddedEngine]:
     engine = opened("smollm2-135m", EngineOptions(context_tokens=2048))
     yield engine
     engine.close()
-
-
-def until(is_so: Callable[[], bool], *, within_s: float = 10.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while not (found := is_so()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 def last(engine: EmbeddedEngine, messages: list[Message], **limits: int) -> Reply:
@@ -285,11 +279,6 @@ def test_the_models_process_ends_with_the_one_that_started_it() -> None:
     parent.stdout.close()
     gone, alive = psutil.wait_procs([child], timeout=20)
     assert (len(gone), alive) == (1, [])
-
-
-def waits() -> bool:
-    path = socket_path()
-    return path is not None and path.is_socket()
 
 
 def pid_of(engine: EmbeddedEngine) -> int:

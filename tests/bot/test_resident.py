@@ -9,21 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from bot.models.resident import borrow, is_waiting, socket_path, unload, wait_and_lend
+from tests.bot.waiting import until, waits
 
 WANTED = {"path": "/weights/a.gguf", "mark": [1, 2, 3], "keep_s": 20}
 PORT = 4242
-
-
-def until(is_so: object, *, within_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while not is_so() and time.monotonic() < deadline:  # type: ignore[operator]
-        time.sleep(0.01)
-    return bool(is_so())  # type: ignore[operator]
-
-
-def waits() -> bool:
-    path = socket_path()
-    return path is not None and path.is_socket()
 
 
 @contextmanager
@@ -57,7 +46,7 @@ def test_it_is_lent_to_one_at_a_time_and_given_back_by_hanging_up() -> None:
         assert not unload()  # nobody takes away a model that answers
         assert first.alive()
         first.stop()
-        assert until(lambda: (again := borrow(WANTED)) is not None and (again.stop() or True))
+        assert until(lambda: (again := borrow(WANTED)) is not None and (again.stop() is None))
 
 
 def test_another_model_or_setting_ends_it() -> None:

@@ -88,9 +88,9 @@ def test_the_shipped_suites_are_sound(name: str) -> None:
     assert all(case.type in ("not_a_question",) for case in suite.cases if case.id in without)
 
 
-def test_a_third_of_the_deal_cases_wants_a_refusal_or_a_correction() -> None:
+def test_a_third_of_the_deal_cases_is_unanswerable() -> None:
     cases = load_suite("deal").cases
-    assert sum(not case.answerable or case.abstain_ok for case in cases) * 3 >= len(cases)
+    assert sum(not case.answerable for case in cases) * 3 >= len(cases)
 
 
 def test_reference_answers_of_the_shipped_cases_pass_their_own_patterns() -> None:

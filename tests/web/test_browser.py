@@ -303,6 +303,14 @@ def _dead(asked: Question) -> Iterator[Event]:
     raise ModelUnavailable(DEAD)
 
 
+def fail(tab: Tab, served: Served) -> None:
+    """Has a question fail, on a page that shows something else so far."""
+    served.built.session.chain.script = _dead
+    tab.page.click("nav.pages a[data-page=ask]")
+    tab.ask("Who signed the agreement?")
+    tab.page.wait_for_selector("[role=alert]")
+
+
 def test_a_dead_ollama_is_told_with_the_next_step_and_asked_again(tab: Tab, served: Served) -> None:
     chain = served.built.session.chain
     chain.script = _dead
@@ -354,10 +362,7 @@ def test_axe_finds_nothing(chromium: Any, served: Served, axe_source: str, width
     tab.page.click("text=deal-two-models")
     tab.page.wait_for_selector("text=Right answers")
     check("run")
-    served.built.session.chain.script = _dead
-    tab.page.click("nav.pages a[data-page=ask]")
-    tab.ask("Who signed the agreement?")
-    tab.page.wait_for_selector("[role=alert]")
+    fail(tab, served)
     check("failure")
     context.close()
     assert found == {}, json.dumps(found, indent=1)
@@ -402,10 +407,7 @@ def test_screens_fit_their_width(chromium: Any, served: Served, width: int, sche
     tab.page.click("text=deal-two-models")
     tab.page.wait_for_selector("text=Wrong answers of embedded:small (2)")
     shoot("run")
-    served.built.session.chain.script = _dead
-    tab.page.click("nav.pages a[data-page=ask]")
-    tab.ask("Who signed the agreement?")
-    tab.page.wait_for_selector("[role=alert]")
+    fail(tab, served)
     shoot("failure")
     context.close()
 
