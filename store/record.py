@@ -319,16 +319,29 @@ class Record:
         Args:
             terms: Search keys without repetition; any of them may match.
         """
-        terms = self._telling(terms)
-        if not terms:
+        telling = self._telling(terms)
+        if not telling:
             return ()
-        match = " OR ".join(f'"{term}"' for term in terms)
+        first, *rest = (f'"{term}"' for term in telling)
+        if not rest or sum(telling.values()) <= _MOST_SCORED:
+            found = self._matching(" OR ".join((first, *rest)), k, as_of)
+        else:
+            # Two common words: passages with both, which is a fraction of those with either, and beside them those with
+            # the rarer one where they can be afforded, or are needed.
+            found = self._matching(f"{first} AND {rest[0]}", k, as_of)
+            if len(found) < k or min(telling.values()) <= _MOST_SCORED:
+                found = self._matching(first, k, as_of) | found
+        best = sorted(found.items(), key=lambda one: (-one[1], one[0]))[:k]
+        return tuple(LexicalMatch(num, score) for num, score in best)
+
+    def _matching(self, expression: str, k: int, as_of: date | None) -> dict[int, float]:
+        """Passage numbers to scores of the k best that an expression of the full-text index matches."""
         # A title counts a little more than a word of the body.
         sql = (
             "SELECT rowid AS num, bm25(words, 1.2, 1.0) AS cost FROM words WHERE words MATCH ? {} "
             "ORDER BY cost, num LIMIT ?"
         )
-        values: list[Any] = [match]
+        values: list[Any] = [expression]
         condition = ""
         if as_of is not None:
             condition = (
@@ -337,10 +350,13 @@ class Record:
             )
             values.append(as_of.isoformat())
         rows = self._rows(sql.format(condition), [*values, k])
-        return tuple(LexicalMatch(row["num"], -row["cost"]) for row in rows)
+        return {row["num"]: -row["cost"] for row in rows}
 
-    def _telling(self, terms: Sequence[str]) -> list[str]:
-        """Leaves out the commonest words of a large library: they cost the most time and tell the least."""
+    def _telling(self, terms: Sequence[str]) -> dict[str, int]:
+        """Rarest first, each with the number of passages that have it.
+
+        The commonest words of a large library are left out: they cost the most time and tell the least.
+        """
         # Other threads search and refresh at the same time: each works on the one dictionary it took.
         changes = self.changes()
         at, frequencies = self._frequencies
@@ -353,15 +369,14 @@ class Record:
                 rows = self._rows("SELECT doc FROM vocabulary WHERE term = ?", (term,))
                 frequencies[term] = int(rows[0][0]) if rows else 0
         rarest = sorted((frequencies[term], term) for term in terms if frequencies[term])
-        kept: list[str] = []
-        scored = 0
+        kept: dict[str, int] = {}
         for frequency, term in rarest:
-            scored += frequency
+            scored = sum(kept.values()) + frequency
             if len(kept) == _MOST_TERMS:
                 break
             if len(kept) >= 2 and (scored > _MOST_SCORED or frequency > max(20, total // 8)):
                 break
-            kept.append(term)
+            kept[term] = frequency
         return kept
 
     # --- writing

@@ -96,6 +96,6 @@ def _on_ollama(base_url: str | None) -> "list[ModelStatus]":
 
     server = OllamaServer(parse_url(base_url), connect_s=0.5, read_s=5.0)
     try:
-        return [ModelStatus(f"ollama:{one.name}", "present", one.bytes) for one in server.models()]
+        return [ModelStatus(f"ollama:{one.name}", "present", one.bytes) for one in server.writers()]
     finally:
         server.close()

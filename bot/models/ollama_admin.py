@@ -120,6 +120,16 @@ class OllamaServer:
                 for model in listed
             )
 
+    def writers(self) -> tuple[OllamaModel, ...]:
+        """The models that can answer: not those that only embed. One that the server tells nothing of counts."""
+        return tuple(model for model in self.models() if self._writes(model.name))
+
+    def _writes(self, name: str) -> bool:
+        with contextlib.suppress(CitewireError):
+            capabilities = self.details(name).capabilities
+            return not capabilities or "completion" in capabilities
+        return True
+
     def find(self, name: str) -> OllamaModel:
         """Raises: ModelMissing: Not on this server; says what is."""
         models = self.models()

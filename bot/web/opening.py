@@ -116,7 +116,7 @@ class ModelShop:
         except CitewireError:
             return []
         try:
-            return [ModelStatus(f"ollama:{one.name}", "present", one.bytes) for one in server.models()]
+            return [ModelStatus(f"ollama:{one.name}", "present", one.bytes) for one in server.writers()]
         except CitewireError:
             return []
         finally:

@@ -324,3 +324,18 @@ def test_auto_takes_a_model_that_fits_and_chats(fake: FakeOllama) -> None:
     fake.template = "{{ .Prompt }}"
     assert suitable(server, free_bytes=2000) is None
     server.close()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "listed"), [(("completion",), True), (("embedding",), False), ((), True)]
+)
+def test_a_model_that_only_embeds_is_not_offered(
+    fake: FakeOllama, capabilities: tuple[str, ...], listed: bool
+) -> None:
+    fake.capabilities = capabilities
+    server = OllamaServer(fake.url)
+    try:
+        assert [one.name for one in server.models()] == [NAME], "it is on the server all the same"
+        assert [one.name for one in server.writers()] == [NAME] * listed
+    finally:
+        server.close()

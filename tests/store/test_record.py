@@ -80,6 +80,22 @@ def test_rare_words_count_more_than_common_ones(record: Record) -> None:
     assert best[0].score > best[1].score > 0
 
 
+@pytest.mark.parametrize("rarer", [3, 30])
+def test_two_common_words_find_the_passages_with_both(
+    record: Record, monkeypatch: pytest.MonkeyPatch, rarer: int
+) -> None:
+    """Where scoring all that have either would cost too much, the best are those that would have won."""
+    for i in range(60):
+        words = ["harbour"] * (i % 2) + ["report"] * (i < rarer) + ["of", "day", str(i)]
+        put(record, article(f"n{i}", " ".join(words)))
+    either = record.lexical(["harbour", "report"], 5)
+    monkeypatch.setattr("store.record._MOST_SCORED", 10)
+    both = record.lexical(["harbour", "report"], 5)
+    with_both = min(5, rarer // 2)
+    assert both[:with_both] == either[:with_both]
+    assert len(both) == min(5, rarer), "the rarer word alone fills up"
+
+
 def test_a_missing_vector_is_damage(record: Record) -> None:
     one = article("a", "words")
     passage = StoredPassage(Passage("a-0", "a", 0, 5, "words"), b"nowhere")
