@@ -50,12 +50,20 @@ _ABOUT_ITSELF: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         re.compile(rf"\bwhat(?:'s| is| was) the (?:headline|title)\b|\b(?:headline|title) of (?:this|the) {_ARTICLE}\b", re.I),
     ),
 )  # fmt: skip
+_COURTESY = (
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|thanks?|thank you|bye|goodbye|hola|buenos días|gracias|bonjour|salut"
+    r"|merci|hallo|привет|спасибо|здравствуйте|مرحبا|شكرا)"
+)
+_ASKS = (
+    r"(?:who|whom|whose|what|when|where|which|why|how(?! are you)|did|does|tell|name|list|show|summari[sz]e|quién|qué|cuándo|dónde"
+    r"|cuánt[oa]s?|qui|quand|où|combien|wer|wann|wo|кто|что|когда|где|من|متى|أين|ما)"
+)
+"""A greeting before one of these is a courtesy: what follows is the question."""
 _NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "greeting",
         re.compile(
-            r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|thanks?|thank you|bye|goodbye|hola|buenos días|gracias"
-            r"|bonjour|salut|merci|hallo|привет|спасибо|здравствуйте|مرحبا|شكرا)\b[\s\w,!.]{0,24}\W*$",
+            rf"^\W*{_COURTESY}\b(?!.*\b{_ASKS}\b)[^?¿؟]{{0,40}}(?:\bhow are you\b[\w\s]{{0,10}}\?)?[^\w?¿؟]*$",
             re.I,
         ),
     ),
@@ -186,12 +194,18 @@ def kind_of(question: str) -> Kind:
     return "what"
 
 
+_BEFORE = re.compile(rf"^\W*{_COURTESY}(?: there| again| all| very much| a lot)?\b[\s,.!;:–-]+(?=\w|¿)", re.I)
+
+
 def without_orders(question: str) -> str:
-    """The question without sentences that order the program about instead of asking; "" when nothing is left.
+    """The question without a greeting before it and without sentences that order the program about instead of asking; ""
+    when nothing is left.
 
     An order to ignore the articles or to say a given word is no question about them, wherever it is hidden.
     """
     question = _TEMPLATE.sub(" ", question)
+    if kind_of(question) != "greeting":
+        question = _BEFORE.sub("", question)
     pieces = re.split(
         r"(?<=[.!?;:\n])\s+|\s+(?:and then|then|, and)\s+(?=\w+ (?:the|a|only|just)\b)", question.strip()
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from bot.grounding.attempt import Attempt, answering
 from bot.grounding.polarity import without_word, word_of
 from bot.grounding.statements import cite, ground, in_its_words, judged, renumbered
-from bot.grounding.words import content_words, numbers
+from bot.grounding.words import content_words, names, numbers
 from bot.questions import kind_of
 from bot.types import Conflict, Statement
+from store.dates import DAY_NAMES, MONTH_NAMES
+from store.types import Article
 
 _CORRECTS = re.compile(
     r"\b(?:correction|corrected|corrects|earlier version|revised|clarif\w+|retract\w*|withdr[ae]w\w*|updated?)\b",
@@ -109,15 +111,21 @@ def _claim(group: list[Attempt], question: str, at: int, groups: list[list[Attem
     article = group[0].reading.article
     outlet = article.source or f"“{article.title}”"
     day = f" on {_day(group)}" if article.published else ""
+    others = (g[0].reading.article for n, g in enumerate(groups) if n != at)
+    ours = [_one_story(article, other, question) for other in others]
+    # Groups of one story, or of one and the first: an older report of something else is not what held before.
+    updates = any(ours) if at == 0 else ours[0]
     dates = {_newest(g) for g in groups}
-    if len(dates) == 1 or not article.published:
+    if not updates and at > 0:
+        lead = f"In another story, {outlet}{day}: "
+    elif len(dates) == 1 or not article.published or not updates:
         lead = f"{outlet} reported{day}: "
     elif at == 0:
         corrected = any(_CORRECTS.search(s.text) for a in group for s in a.evidence.sentences)
         lead = f"{'Corrected' if corrected else 'Latest'}, {outlet}{day}: "
     else:
         lead = f"Earlier, {outlet}{day}: "
-    if at == 0 and len(dates) > 1 and (verdict := word_of(text)):
+    if at == 0 and updates and len(dates) > 1 and (verdict := word_of(text)):
         lead = f"{verdict.capitalize()}. {lead}"  # what holds now comes first, then who said it when
         text = without_word(text)
     # The article's own sentence beside a draft may be the one that the draft cites.
@@ -125,6 +133,18 @@ def _claim(group: list[Attempt], question: str, at: int, groups: list[list[Attem
         {(c.article_id, c.start, c.end): c for s in reversed(made) for c in reversed(s.citations)}.values()
     )[::-1]
     return replace(first, text=lead + text, citations=citations)
+
+
+_CALENDAR = frozenset(content_words(f"{MONTH_NAMES} {DAY_NAMES}"))
+
+
+def _one_story(a: Article, b: Article, question: str) -> bool:
+    """Whether two articles tell of the same matter: they share a name, or a word of their headlines, beside the names
+    that the question brings. Of two persons of one name they do not."""
+    given = _CALENDAR.union(*(n.words for n in names(question)))
+    speaks_of = [frozenset().union(*(n.words for n in names(f"{x.title}. {x.text}"))) for x in (a, b)]
+    headed = [frozenset(content_words(x.title)) for x in (a, b)]
+    return bool((speaks_of[0] & speaks_of[1]) - given or (headed[0] & headed[1]) - given)
 
 
 def _agreeing(accepted: Sequence[Attempt], question: str) -> list[list[Attempt]]:
@@ -142,8 +162,11 @@ def _same_answer(a: Attempt, b: Attempt, question: str) -> bool:
     """Same numbers, same polarity, and most of the words that each adds to the question."""
     asked = set(content_words(question))
     numbers_a, numbers_b = numbers(a.draft) - numbers(question), numbers(b.draft) - numbers(question)
-    if _polarity(a.draft) != _polarity(b.draft):
+    said = _polarity(a.draft)
+    if said != _polarity(b.draft):
         return False
+    if said and kind_of(question) == "yes_no":
+        return True
     if numbers_a and numbers_b:
         return numbers_a <= numbers_b or numbers_b <= numbers_a
     new_a, new_b = set(content_words(a.draft)) - asked, set(content_words(b.draft)) - asked

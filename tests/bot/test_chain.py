@@ -492,6 +492,68 @@ def test_articles_that_disagree_stand_side_by_side_the_latest_first(tmp_path: Pa
     assert claims == [("late", "2018-01-03"), ("early", "2018-01-01")]
     for told in ("212", "198", "Lark Courier", "Dalby Post", "1 January 2018", "3 January 2018"):
         assert told in answer.text
+    assert answer.text.startswith("Latest, Dalby Post")
+    assert "Earlier, Lark Courier" in answer.text
+
+
+def test_an_older_report_of_a_namesake_is_not_what_held_before(tmp_path: Path) -> None:
+    """One name, two persons: neither is the other's update."""
+    articles = {
+        "keeper": {
+            "title": "Rovers sign goalkeeper Davit Osei",
+            "text": "The goalkeeper Davit Osei, 24, kept eleven clean sheets in March.",
+            "published": "2018-03-01",
+            "source": "Lark Courier",
+        },
+        "judge": {
+            "title": "Judge Davit Osei to lead court",
+            "text": "The judge Davit Osei, 61, takes over in March from Hanne Oord.",
+            "published": "2018-03-03",
+            "source": "Dalby Post",
+        },
+    }
+    drafts = by_article(
+        {"Lark Courier": "Davit Osei is 24 years old.", "Dalby Post": "Davit Osei is 61 years old."}
+    )
+    with library_of(tmp_path, articles) as both:
+        answer = ask(both, scripted(drafts), "How old is Davit Osei?", most_articles=3)
+    assert len(answer.conflicts) == 1
+    assert "Latest" not in answer.text
+    assert "Earlier" not in answer.text
+    assert "In another story, Lark Courier on 1 March 2018: Davit Osei is 24 years old." in answer.text
+
+
+def test_two_articles_that_both_say_no_are_one_answer(tmp_path: Path) -> None:
+    base = {"title": "Ferry of Larkhaven", "published": "2018-01-01"}
+    articles = {
+        "a": {
+            **base,
+            "text": "Only the paint of the ferry of Larkhaven was scratched.",
+            "source": "Lark Courier",
+        },
+        "b": {
+            **base,
+            "text": "The hull of the ferry of Larkhaven is sound, its owner said.",
+            "source": "Dalby Post",
+        },
+    }
+    articles["b"]["published"] = "2018-01-05"
+    drafts = by_article(
+        {
+            "Lark Courier": "No, only its paint was scratched.",
+            "Dalby Post": "No, its owner said the hull is sound.",
+        }
+    )
+
+    def odds(messages: Sequence[Message]) -> float:
+        return SURE if messages[-1].content.endswith("Proposed answer: No.") else DOUBTFUL
+
+    engine = ScriptedEngine(replies=(drafts,), odds=(odds,))
+    with library_of(tmp_path, articles) as both:
+        answer = ask(both, engine, "Was the ferry of Larkhaven damaged?", most_articles=3)
+    assert answer.conflicts == ()
+    assert answer.text.startswith("No")
+    assert len({c.article_id for s in answer.statements for c in s.citations}) == 2
 
 
 def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) -> None:

@@ -43,6 +43,10 @@ def test_kind_of_a_question_about_content(question: str, kind: Kind) -> None:
         ("Summarise the article", "summary"),
         ("List all articles", "articles"),
         ("Hello", "greeting"),
+        ("Hello! How are you?", "greeting"),
+        ("Thanks, that's all.", "greeting"),
+        ("Hi, who signed the deal?", "who"),
+        ("Thanks. Was it signed in Doha?", "what"),
         ("What can you do?", "capability"),
     ],
 )
@@ -56,6 +60,21 @@ def test_when_something_happened_is_not_when_the_article_was_published() -> None
 
 def test_spaces_and_lines_do_not_change_the_kind() -> None:
     assert kind_of("  Who\n signed\tit? ") == kind_of("Who signed it?") == "who"
+
+
+@pytest.mark.parametrize(
+    ("question", "left"),
+    [
+        ("Hi, who signed the deal?", "who signed the deal?"),
+        ("Thanks. When was it signed?", "When was it signed?"),
+        ("Hola, ¿quién firmó?", "¿quién firmó?"),
+        ("Hello there! Was it signed in Doha?", "Was it signed in Doha?"),
+        ("Thank you very much.", "Thank you very much."),
+        ("Hillary said what?", "Hillary said what?"),
+    ],
+)
+def test_a_greeting_before_a_question_is_not_looked_up(question: str, left: str) -> None:
+    assert without_orders(question) == left
 
 
 @pytest.mark.parametrize("question", ["???", "…", "   ", "🚢"])
