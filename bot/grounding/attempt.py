@@ -326,12 +326,14 @@ def extract(failed: Attempt, question: str, kind: Kind, calibration: Calibration
     best = failed.telling[0]
     has_it = fits(kind, question, best.sentence.read_as)
     evidence = evidence_of((best.sentence,), question, best.sentence.read_as, failed.weights)
+    # Words of two languages do not meet: how many of the question's it has is unknown, not none.
+    covered = evidence.question_coverage if same_language(question, failed.reading) else None
     checks = replace(
         failed.checks,
         answers=best.answers,
         evidence_answers=best.answers,
-        question_coverage=evidence.question_coverage,
-        anchor_coverage=evidence.question_coverage,
+        question_coverage=covered,
+        anchor_coverage=covered,
         similarity=best.near,
         stated=None,
         answer_coverage=1.0,

@@ -556,6 +556,19 @@ def test_two_articles_that_both_say_no_are_one_answer(tmp_path: Path) -> None:
     assert len({c.article_id for s in answer.statements for c in s.citations}) == 2
 
 
+def test_a_question_in_another_language_may_be_answered_in_the_articles_words(library: Library) -> None:
+    """That it shares no word with the article says nothing of whether a sentence answers it."""
+
+    def odds(messages: Sequence[Message]) -> float:
+        asked = messages[-1].content
+        return DOUBTFUL if "Proposed answer" in asked else 0.3 if "212" in asked else -1.0
+
+    engine = ScriptedEngine(replies=("Salió el lunes.",), odds=(odds,))
+    answer = ask(library, engine, "¿Cuántos viajeros llevaba a bordo la embarcación nueva?")
+    assert not answer.abstained
+    assert "with 212 passengers" in answer.text
+
+
 def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) -> None:
     def odds(messages: Sequence[Message]) -> float:
         excerpt, answer = messages[-1].content.split("Proposed answer: ")
