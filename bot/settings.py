@@ -11,17 +11,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.errors import ConfigError
+from store.places import default_path
 
 _PREFIX = "CITEWIRE_"
 _ELSEWHERE = {"CITEWIRE_CONFIG", "CITEWIRE_WEIGHTS", "CITEWIRE_HUB", "CITEWIRE_DEBUG"}
 """Variables with our prefix that are read by their own modules."""
-
-
-def _default_library() -> Path:
-    # The store owns this default; imported here because it brings numpy with it.
-    from store.library import default_path
-
-    return default_path()
 
 
 class Settings(BaseSettings):
@@ -46,7 +40,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, validate_default=False
     )
 
-    library: Path = Field(default_factory=_default_library)
+    library: Path = Field(default_factory=default_path)
     model: str = Field("auto", min_length=1)
     embedder: str = Field("onnx:all-MiniLM-L6-v2", min_length=1)
     base_url: str | None = None

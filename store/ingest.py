@@ -18,9 +18,10 @@ from store.chunking import CHUNKER_VERSION, chunk
 from store.embeddings import Embedder, Vectors
 from store.errors import ArticleNotFound, ConfigError, LibraryBusy, LibraryDamaged
 from store.keys import content_key
-from store.library import CARD_FILE, check_identity, open_record
+from store.library import check_identity, open_record
 from store.loaders.base import LOADERS, Refusal, load
-from store.record import RECORD_FILE, Record, StoredPassage, storage_error
+from store.places import CARD_FILE, RECORD_FILE
+from store.record import Record, StoredPassage, storage_error
 from store.types import Article, Passage
 
 _BATCH_PASSAGES = 64

@@ -10,7 +10,6 @@ from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_data_path
 
 from store.embeddings import Embedder
 from store.errors import ArticleNotFound, IdentityMismatch, LibraryDamaged, LibraryMissing
@@ -24,19 +23,13 @@ from store.index import (
     open_index,
     read_generation,
 )
-from store.record import RECORD_FILE, Counts, Record
+from store.places import CARD_FILE, RECORD_FILE
+from store.record import Counts, Record
 from store.retrievers.base import Corpus, Query, open_retriever
 from store.types import Article, ArticleSummary, Hit, Passage
 
 _KEPT_VECTORS = 20_000
 """Sentence vectors kept in memory: 30 MB with the default embedder."""
-CARD_FILE = "library.json"
-"""Says that a library was made here, so that a lost record is not taken for an empty one."""
-
-
-def default_path() -> Path:
-    """Where the library lies when the user names none."""
-    return user_data_path("citewire") / "library"
 
 
 class Library:

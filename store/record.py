@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from store.errors import IdentityMismatch, LibraryBusy, LibraryDamaged, LibraryMissing, StorageError
 from store.keys import search_key
+from store.places import RECORD_FILE
 from store.types import Article, ArticleSummary, Passage, Published, Section
 
 FORMAT_VERSION = 1
-RECORD_FILE = "articles.db"
 BUSY_TIMEOUT_S = 5.0
 _MOST_TERMS = 64
 _MOST_SCORED = 12_000

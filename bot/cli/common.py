@@ -59,10 +59,14 @@ def need_library(settings: "Settings", *, named: bool) -> None:
     Args:
         named: The user named the folder, so its absence is a mistake rather than a first run.
 
-    Raises: LibraryMissing: Or what else keeps it from being opened.
+    Raises: LibraryMissing: Or LibraryDamaged, where what is left of one has no record.
     """
+    from store.places import RECORD_FILE, default_path
+
+    if (settings.library / RECORD_FILE).is_file():
+        return  # whether it is sound shows when it is opened, beside the model that is loading by then
     from store.errors import LibraryMissing
-    from store.library import default_path, open_record
+    from store.library import open_record
 
     try:
         open_record(settings.library).close()
