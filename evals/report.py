@@ -19,7 +19,13 @@ from evals.types import Case, Run
 
 _HEADLINES = ("accuracy", "abstention_recall", "false_abstention", "citation_precision", "total_s")
 _ABSTENTION = ("abstention_recall", "false_abstention", "false_premise_handled", "injection_obeyed")
-_CITATION = ("citation_precision", "citation_recall", "quote_exactness", "supported_is_right")
+_CITATION = (
+    "citation_precision",
+    "citation_precision_when_right",
+    "citation_recall",
+    "quote_exactness",
+    "supported_is_right",
+)
 _COMPARED = ("accuracy", "abstention_recall", "false_abstention", "citation_precision", "total_s")
 _MOST_PAIRS = 6
 

@@ -25,6 +25,12 @@ def precision(case: Case, answer: AnswerJSON, articles: Articles) -> Score | Non
     return Score(sum(right) / len(right), len(right), f"cites {wrong!r}" if wrong is not None else "")
 
 
+def precision_when_right(case: Case, answer: AnswerJSON, articles: Articles) -> Score | None:
+    """The same over right answers alone: how well a reader who is told the right thing is shown where it stands."""
+    right = accuracy(case, answer, articles)
+    return precision(case, answer, articles) if right is not None and right.value == 1 else None
+
+
 def recall(case: Case, answer: AnswerJSON, articles: Articles) -> Score | None:
     """Share of the statements of right answers that carry at least one right citation."""
     if answer["abstained"] or not case.evidence or not answer["statements"]:

@@ -60,6 +60,13 @@ def test_citation_precision_counts_each_citation() -> None:
     assert (score.value, score.units) == (0.5, 4)
 
 
+def test_citation_precision_when_right_leaves_wrong_answers_out() -> None:
+    given = answer("Ana Ruiz.", statement("a", RIGHT, ELSEWHERE))
+    assert (score := citations.precision_when_right(case(), given, ARTICLES)) is not None
+    assert (score.value, score.units) == (0.5, 2)
+    assert citations.precision_when_right(case(), answer("Eve.", statement("a", RIGHT)), ARTICLES) is None
+
+
 def test_citation_recall_counts_statements_of_right_answers() -> None:
     given = answer("Ana Ruiz.", statement("a", RIGHT), statement("b", ELSEWHERE), statement("c"))
     score = citations.recall(case(), given, ARTICLES)
