@@ -16,6 +16,7 @@ from bot.grounding.checks import (
     named,
     same_language,
     says_nothing,
+    tells_of_it,
 )
 from bot.grounding.decide import Calibration, calibration_for
 from bot.grounding.evidence import THIN, Evidence, evidence_of, find_evidence, rank_sentences
@@ -283,6 +284,10 @@ def _yes_no(d: _Drafted) -> Attempt:
         top = tuple(s for s in top if s in naming) or top
         accepted = top[0] in naming
     decides = _deciding(d, top, "Yes." if verdict.word == "yes" else "No.") if accepted else top[0]
+    sure = verdict.probability >= d.calibration.polarity.sure
+    if verdict.word == "yes" and not sure:
+        # Of whom it names it may tell another thing altogether.
+        accepted = accepted and tells_of_it(d.question, decides, d.reading)
     text = worded(verdict, d.question, d.draft, decides.text, language_of(d.question))
     checks = replace(d.words(evidence), stated=max(yes, no), polarity=yes - no)
     return Attempt(
@@ -294,7 +299,7 @@ def _yes_no(d: _Drafted) -> Attempt:
         checks,
         verdict.probability,
         accepted,
-        verdict.probability >= d.calibration.polarity.sure,
+        sure,
         pinned=True,
     )
 

@@ -135,6 +135,14 @@ def holds_names(question: str, sentence: Sentence, reading: Reading) -> bool:
     return figures <= numbers(told) and _share_held(question, told) in (None, 1.0)
 
 
+def tells_of_it(question: str, sentence: Sentence, reading: Reading) -> bool:
+    """Whether a sentence has any word of what a question asks about those it names: "sign" of "Did Oman sign?" """
+    if not same_language(question, reading):
+        return True
+    asked = set(content_words(question)).difference(*(n.words for n in names(question)))
+    return not asked or bool(asked & set(content_words(sentence.read_as)))
+
+
 def _share_held(question: str, told: str) -> float | None:
     """Share of a question's names of which a text has at least half of the words; None where it names nothing."""
     held = frozenset(content_words(told))

@@ -582,6 +582,26 @@ def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("question", "for_yes", "abstained"),
+    [
+        ("Did Mira Osei resign?", 2.0, True),
+        ("Did Mira Osei resign?", SURE, False),
+        ("Did Mira Osei cross it in under an hour, in 40 minutes?", 2.0, False),
+    ],
+)
+def test_a_yes_without_a_word_of_what_was_asked_must_be_sure(
+    library: Library, question: str, for_yes: float, abstained: bool
+) -> None:
+    """The sentence that names the person may tell another thing altogether."""
+
+    def odds(messages: Sequence[Message]) -> float:
+        return for_yes if messages[-1].content.endswith("Proposed answer: Yes.") else DOUBTFUL
+
+    engine = ScriptedEngine(replies=("Yes, she did.",), odds=(odds,))
+    assert ask(library, engine, question).abstained is abstained
+
+
 def test_a_sentence_is_shown_its_headline_where_the_question_has_words_of_it(library: Library) -> None:
     engine = scripted(FERRY_ANSWER, odds=-1.0)
     ask(library, engine, "How long did the crossing of the Larkhaven ferry take?")
