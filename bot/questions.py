@@ -55,7 +55,7 @@ _COURTESY = (
     r"|merci|hallo|привет|спасибо|здравствуйте|مرحبا|شكرا)"
 )
 _ASKS = (
-    r"(?:who|whom|whose|what|when|where|which|why|how(?! are you)|did|does|tell|name|list|show|summari[sz]e|quién|qué|cuándo|dónde"
+    r"(?:who|whom|whose|what|when|where|which|why|how(?! are you)|did|does|tell|give|describe|name|list|show|summari[sz]e|quién|qué|cuándo|dónde"
     r"|cuánt[oa]s?|qui|quand|où|combien|wer|wann|wo|кто|что|когда|где|من|متى|أين|ما)"
 )
 """A greeting before one of these is a courtesy: what follows is the question."""
@@ -63,7 +63,7 @@ _NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "greeting",
         re.compile(
-            rf"^\W*{_COURTESY}\b(?!.*\b{_ASKS}\b)[^?¿؟]{{0,40}}(?:\bhow are you\b[\w\s]{{0,10}}\?)?[^\w?¿؟]*$",
+            rf"^\W*{_COURTESY}\b(?!.*\b{_ASKS}\b)[\s\w,!.'’]{{0,24}}(?:\bhow are you\b[\w\s]{{0,10}}\?)?[^\w?¿؟]*$",
             re.I,
         ),
     ),
@@ -194,7 +194,11 @@ def kind_of(question: str) -> Kind:
     return "what"
 
 
-_BEFORE = re.compile(rf"^\W*{_COURTESY}(?: there| again| all| very much| a lot)?\b[\s,.!;:–-]+(?=\w|¿)", re.I)
+_BEFORE = re.compile(
+    rf"^\W*{_COURTESY}(?: there| again| all| very much| a lot)?(?:[,.!;:]+\s+|\s+[–-]\s+|\s+(?={_ASKS}\b))(?=\w|¿)",
+    re.I,
+)
+"""A pause, or a word that asks, parts it from the question: "Hello Kitty" and "Thanks to whom" are none."""
 
 
 def without_orders(question: str) -> str:

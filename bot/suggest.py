@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.grounding.words import content_words, names
+from bot.grounding.words import CALENDAR_WORDS, content_words, names
 from bot.reading import Reading
 from bot.types import Statement
-from store.dates import DAY_NAMES, MONTH_NAMES
 
 _MOST = 3
 
@@ -17,16 +16,15 @@ def follow_ups(reading: Reading, question: str, statements: Sequence[Statement])
     counted: Counter[str] = Counter()
     for sentence in reading.sentences:
         if sentence.role in ("body", "lead"):
-            found = (n for n in names(sentence.text) if not n.words & (said | _DAYS) and len(n.text) > 3)
+            found = (
+                n for n in names(sentence.text) if not n.words & (said | CALENDAR_WORDS) and len(n.text) > 3
+            )
             counted.update({_with_article(n.text, sentence.text) for n in found})
     chosen: list[str] = []
     for name, _ in counted.most_common():
         if not any(set(content_words(name)) & set(content_words(other)) for other in chosen):
             chosen.append(name)
     return tuple(f"What does the article say about {name}?" for name in chosen[:_MOST])
-
-
-_DAYS = frozenset(content_words(f"{DAY_NAMES} {MONTH_NAMES}"))
 
 
 def _with_article(name: str, sentence: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from bot import prompt
 from bot.grounding.evidence import Evidence
-from bot.grounding.words import Weights, content_words, names, numbers
+from bot.grounding.words import Weights, content_words, name_words, names, numbers
 from bot.models.base import Engine
 from bot.questions import Kind, language_of
 from bot.reading import Reading, Sentence
@@ -139,7 +139,7 @@ def tells_of_it(question: str, sentence: Sentence, reading: Reading) -> bool:
     """Whether a sentence has any word of what a question asks about those it names: "sign" of "Did Oman sign?" """
     if not same_language(question, reading):
         return True
-    asked = set(content_words(question)).difference(*(n.words for n in names(question)))
+    asked = set(content_words(question)) - name_words(question)
     return not asked or bool(asked & set(content_words(sentence.read_as)))
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from bot.grounding.attempt import Attempt, answering
 from bot.grounding.polarity import without_word, word_of
 from bot.grounding.statements import cite, ground, in_its_words, judged, renumbered
-from bot.grounding.words import content_words, names, numbers
+from bot.grounding.words import CALENDAR_WORDS, content_words, name_words, numbers
 from bot.questions import kind_of
 from bot.types import Conflict, Statement
-from store.dates import DAY_NAMES, MONTH_NAMES
 from store.types import Article
 
 _CORRECTS = re.compile(
@@ -111,10 +110,10 @@ def _claim(group: list[Attempt], question: str, at: int, groups: list[list[Attem
     article = group[0].reading.article
     outlet = article.source or f"“{article.title}”"
     day = f" on {_day(group)}" if article.published else ""
-    others = (g[0].reading.article for n, g in enumerate(groups) if n != at)
-    ours = [_one_story(article, other, question) for other in others]
-    # Groups of one story, or of one and the first: an older report of something else is not what held before.
-    updates = any(ours) if at == 0 else ours[0]
+    # The first may bring any other up to date, each other only the first: what an older report of something else says is not
+    # what held before.
+    beside = groups[1:] if at == 0 else groups[:1]
+    updates = any(_one_story(article, other[0].reading.article, question) for other in beside)
     dates = {_newest(g) for g in groups}
     if not updates and at > 0:
         lead = f"In another story, {outlet}{day}: "
@@ -135,16 +134,14 @@ def _claim(group: list[Attempt], question: str, at: int, groups: list[list[Attem
     return replace(first, text=lead + text, citations=citations)
 
 
-_CALENDAR = frozenset(content_words(f"{MONTH_NAMES} {DAY_NAMES}"))
-
-
 def _one_story(a: Article, b: Article, question: str) -> bool:
     """Whether two articles tell of the same matter: they share a name, or a word of their headlines, beside the names
     that the question brings. Of two persons of one name they do not."""
-    given = _CALENDAR.union(*(n.words for n in names(question)))
-    speaks_of = [frozenset().union(*(n.words for n in names(f"{x.title}. {x.text}"))) for x in (a, b)]
-    headed = [frozenset(content_words(x.title)) for x in (a, b)]
-    return bool((speaks_of[0] & speaks_of[1]) - given or (headed[0] & headed[1]) - given)
+    given = CALENDAR_WORDS | name_words(question)
+    headed = set(content_words(a.title)) & set(content_words(b.title))
+    if headed - given:
+        return True
+    return bool((name_words(f"{a.title}. {a.text}") & name_words(f"{b.title}. {b.text}")) - given)
 
 
 def _agreeing(accepted: Sequence[Attempt], question: str) -> list[list[Attempt]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.grounding.words import Weights, content_words, counts, names, numbers
+from bot.grounding.words import Weights, content_words, counts, name_words, names, numbers
 from bot.questions import kind_of
 from bot.reading import Sentence
 from store.dates import find_date_phrases
@@ -115,7 +115,7 @@ def _find(
     worth = {w: weights[w] for w in new} | {w: weights[w] * _QUESTION_WEIGHT for w in asked}
     # A second sentence is worth showing when it brings a good part of what the answer says about the question; that
     # it names again whom the question is about is not enough.
-    named = frozenset().union(*(n.words for n in names(question))) - new
+    named = name_words(question) - new
     seen = [frozenset(content_words(s.read_as)) for s in sentences]
     chosen: list[int] = []
     covered: frozenset[str] = frozenset()

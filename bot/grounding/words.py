@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import zip_longest
 from math import log
 
-from store.dates import MONTH_NAMES
+from store.dates import DAY_NAMES, MONTH_NAMES
 from store.text import fold
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:[.'’\-][^\W_]+)*")
@@ -183,6 +183,15 @@ def names(text: str) -> tuple[Name, ...]:
             continue
         found.append(Name(run, words))
     return tuple(found)
+
+
+def name_words(text: str) -> frozenset[str]:
+    """The words of all names in a text."""
+    return frozenset().union(*(n.words for n in names(text)))
+
+
+CALENDAR_WORDS = frozenset(content_words(f"{DAY_NAMES} {MONTH_NAMES}"))
+"""Weekdays and months: capitalised, but names of nobody."""
 
 
 class Weights:

@@ -27,22 +27,25 @@ def precision(case: Case, answer: AnswerJSON, articles: Articles) -> Score | Non
 
 def precision_when_right(case: Case, answer: AnswerJSON, articles: Articles) -> Score | None:
     """The same over right answers alone: how well a reader who is told the right thing is shown where it stands."""
-    right = accuracy(case, answer, articles)
-    return precision(case, answer, articles) if right is not None and right.value == 1 else None
+    return precision(case, answer, articles) if _answers(case, answer, articles) else None
 
 
 def recall(case: Case, answer: AnswerJSON, articles: Articles) -> Score | None:
     """Share of the statements of right answers that carry at least one right citation."""
     if answer["abstained"] or not case.evidence or not answer["statements"]:
         return None
-    right = accuracy(case, answer, articles)
-    if right is None or right.value != 1:
+    if not _answers(case, answer, articles):
         return None
     carried = [
         any(is_right(citation, case, articles) for citation in statement["citations"])
         for statement in answer["statements"]
     ]
     return Score(sum(carried) / len(carried), len(carried))
+
+
+def _answers(case: Case, answer: AnswerJSON, articles: Articles) -> bool:
+    right = accuracy(case, answer, articles)
+    return right is not None and right.value == 1
 
 
 def exactness(case: Case, answer: AnswerJSON, articles: Articles) -> Score | None:

@@ -47,6 +47,8 @@ def test_kind_of_a_question_about_content(question: str, kind: Kind) -> None:
         ("Thanks, that's all.", "greeting"),
         ("Hi, who signed the deal?", "who"),
         ("Thanks. Was it signed in Doha?", "what"),
+        ("Hi, give me the date of signing.", "when"),
+        ("Hello, describe the deal.", "what"),
         ("What can you do?", "capability"),
     ],
 )
@@ -71,6 +73,10 @@ def test_spaces_and_lines_do_not_change_the_kind() -> None:
         ("Hello there! Was it signed in Doha?", "Was it signed in Doha?"),
         ("Thank you very much.", "Thank you very much."),
         ("Hillary said what?", "Hillary said what?"),
+        ("Hi who signed it?", "who signed it?"),
+        ("Thanks to whom was it signed?", "Thanks to whom was it signed?"),
+        ("Hello Kitty is what?", "Hello Kitty is what?"),
+        ("Hi-tech exports: how many?", "Hi-tech exports: how many?"),
     ],
 )
 def test_a_greeting_before_a_question_is_not_looked_up(question: str, left: str) -> None:
