@@ -25,6 +25,7 @@ from bot.grounding.words import Weights
 from bot.history import Standalone, standalone
 from bot.models.base import Engine
 from bot.questions import MAX_QUESTION_CHARS, Kind, kind_of, without_orders
+from bot.spelling import corrected
 from bot.suggest import follow_ups
 from bot.types import (
     Answer,
@@ -124,6 +125,7 @@ class Answering:
             listed = self.library.summaries() if course.kind != "unclear" else ()
             yield from self._say(course, no_question(course.kind, listed, None))
             return
+        text = corrected(text, self.library)
         course.standalone = standalone(text, question.history, self.engine, cancel=cancel)
         if cancel is not None and cancel.is_set():
             return

@@ -3,6 +3,7 @@
 import re
 from typing import Literal
 
+from bot.grounding.words import names
 from store.loaders.language import guess_language
 
 Kind = Literal[
@@ -95,7 +96,7 @@ _NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _YES_NO = re.compile(
     r"^(?:so,? |and |but |then |please tell me:? )*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|am"
     r"|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|hasn't|haven't|hadn't)\b"
-    r"|^(?:is it (?:true|correct|right)|true or false)\b|^¿?(?:es|son|fue|fueron|ha|han) |^est-ce qu|^هل |\bли\b",
+    r"|^(?:whether|if)\b(?!.*,)|^(?:is it (?:true|correct|right)|true or false)\b|^¿?(?:es|son|fue|fueron|ha|han) |^est-ce qu|^هل |\bли\b",
     re.I,
 )
 _CHOICE = re.compile(r"\bor\b(?! not\b)(?! no\b)", re.I)  # "before or after?" wants one of the two, not a yes
@@ -201,6 +202,44 @@ _BEFORE = re.compile(
 """A pause, or a word that asks, parts it from the question: "Hello Kitty" and "Thanks to whom" are none."""
 
 
+_ABOUT_THE_ASKER = re.compile(
+    r"^\W*(?:i|i['’]m|i['’]d|i['’]ve|we|we['’]re|we['’]ve|my|our|sorry|apologies|excuse me|pardon|(?:i )?hope|just|one|there is|there['’]s|a)\b",
+    re.I,
+)
+_LEAD_IN = re.compile(
+    rf"^.*?(?:\b(?:i|we|you|please|can|could|would|kindly|to|me)\b.{{0,60}}?"
+    rf"\b(?:(?:tell|inform|remind|show) (?:me|us)|let (?:me|us) know|to (?:know|learn|ask(?: you)?|find out|understand)|wonder(?:ing)?)"
+    rf"|\b(?:can|could|would|will) you (?:please |kindly |perhaps )?(?:say|explain|confirm|check|find out|look up|clarify)"
+    rf"|\b(?:more|last|quick|small|final|little|simple|short) (?:thing|question|point)\b[^:?]{{0,40}}:)"
+    rf"[\s,:]*(?:please,?\s*)?(?=(?:{_ASKS}|if|whether|is|are|was|were|has|have|had|can|will)\b)",
+    re.I | re.DOTALL,
+)
+_TAIL = re.compile(
+    r"(?:,\s*for (?:my|our|those)\b[^?]*|,?\s*(?:please|if (?:i may|possible|you (?:can|could|would|don['’]t mind|know)))|[.?!]\s*(?:many )?thanks?\b[^?]*)(?=\W*$)",
+    re.I,
+)
+
+
+def without_courtesy(question: str) -> str:
+    """The question that a polite one comes to: "I would be grateful if you could tell me who signed" asks who signed.
+
+    What is said about the asker is left out only where a question remains.
+    """
+    bare = _LEAD_IN.sub("", question, count=1)
+    pieces = re.split(r"(?<=[.!?;])\s+", bare)
+    asking = [p for p in pieces if not _ABOUT_THE_ASKER.search(p)]
+    # "I want to drive to Kelmouth. Where do I park?" needs what the asker says of himself.
+    if any("?" in p for p in asking) and (names(" ".join(asking)) or not names(bare)):
+        bare = " ".join(asking)
+    bare = _TAIL.sub("", bare).strip()
+    if bare == question or len(re.findall(r"\w+", bare)) < _FEWEST_WORDS:
+        return question
+    return f"{bare[0].upper()}{bare[1:].rstrip(' .?!')}?"
+
+
+_FEWEST_WORDS = 2
+
+
 def without_orders(question: str) -> str:
     """The question without a greeting before it and without sentences that order the program about instead of asking; ""
     when nothing is left.
@@ -214,4 +253,4 @@ def without_orders(question: str) -> str:
         r"(?<=[.!?;:\n])\s+|\s+(?:and then|then|, and)\s+(?=\w+ (?:the|a|only|just)\b)", question.strip()
     )
     kept = [p for p in pieces if p.strip() and not _ORDERS.search(p)]
-    return " ".join(kept).strip(" ;:")
+    return without_courtesy(" ".join(kept).strip(" ;:"))

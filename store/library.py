@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -118,6 +118,14 @@ class Library:
 
     def counts(self) -> Counts:
         return self._record.counts()
+
+    def words_of(self, words: Iterable[str]) -> frozenset[str]:
+        """Those of some words, in small letters and without accents, that the articles have."""
+        return self._record.words_of(words)
+
+    def vocabulary(self) -> frozenset[str]:
+        """Every word of the articles, in small letters and without accents; kept until they change."""
+        return self._record.vocabulary()
 
     @property
     def fingerprint(self) -> str:

@@ -89,6 +89,7 @@ class Record:
         self._lock = threading.RLock()
         self.path = path
         self._frequencies: tuple[int, dict[str, int]] = (-1, {})  # after which change, by word
+        self._vocabulary: tuple[int, frozenset[str]] = (-1, frozenset())  # after which change
 
     @classmethod
     def create(cls, folder: Path) -> "Record":
@@ -351,6 +352,21 @@ class Record:
             values.append(as_of.isoformat())
         rows = self._rows(sql.format(condition), [*values, k])
         return {row["num"]: -row["cost"] for row in rows}
+
+    def words_of(self, words: Iterable[str]) -> frozenset[str]:
+        """Those of some words, as the index spells them, that it has."""
+        listed = json.dumps(sorted(set(words)))
+        sql = "SELECT term FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))"
+        return frozenset(row["term"] for row in self._rows(sql, (listed,)))
+
+    def vocabulary(self) -> frozenset[str]:
+        """Every word of the index; kept until the record changes."""
+        changes = self.changes()
+        at, words = self._vocabulary
+        if at != changes:
+            words = frozenset(row["term"] for row in self._rows("SELECT term FROM vocabulary", ()))
+            self._vocabulary = (changes, words)
+        return words
 
     def _telling(self, terms: Sequence[str]) -> dict[str, int]:
         """Rarest first, each with the number of passages that have it.

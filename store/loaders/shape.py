@@ -9,9 +9,16 @@ from store.types import Published, Section, SectionKind
 
 _MAX_TITLE_CHARS = 200
 _MAX_HEADING_CHARS = 80
+_MAX_CAPTION_CHARS = 400
 _HEAD_LINES = 12
 _READ_TIME = re.compile(r"(?:about )?\d{1,3}[ -]?min(?:ute)?s?\.?(?: read)?", re.IGNORECASE)
 _CREDITED = re.compile(r".*[\])]\s*")
+_CREDIT_BEHIND = re.compile(
+    r".*[^.!?\s]\s*(?:\[[^\[\]]{2,60}\]|\([^()]{0,60}(?:photo|image|picture|/)[^()]{0,60}\))"
+    r"|.*\b(?:photo(?:graph(?:er)?)?|picture|image)(?: credit| by)?: [^.!?]{2,60}",
+    re.IGNORECASE,
+)
+"""Words that are no full sentence and end with whose picture it is: "Fishermen on the Selm [Dario Lenk/EPA]"."""
 _FINAL = ".!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f:;,\"'\u201d\u2019\u00bb)]"
 
 
@@ -50,6 +57,10 @@ def read_shape(text: str, *, title: str | None = None) -> Shape:
     found = lines[0].words if kinds else None
     published = _head(lines, kinds)
     _headings(lines, kinds)
+    for i, line in enumerate(lines):
+        credited = len(line.words) <= _MAX_CAPTION_CHARS and _CREDIT_BEHIND.fullmatch(line.words)
+        if credited and kinds.get(i, "body") in ("body", "heading"):
+            kinds[i] = "caption"
     return Shape(found, published, tuple(_sections(lines, kinds)))
 
 
@@ -88,7 +99,7 @@ def _head(lines: tuple[Line, ...], kinds: dict[int, SectionKind]) -> Published |
 
 def _is_caption(line: Line) -> bool:
     """A picture's words end with a credit in brackets, or stand on top of the story without a full stop."""
-    if len(line.words) > 400:
+    if len(line.words) > _MAX_CAPTION_CHARS:
         return False
     if _CREDITED.fullmatch(line.words):
         return True

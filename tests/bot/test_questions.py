@@ -83,6 +83,45 @@ def test_a_greeting_before_a_question_is_not_looked_up(question: str, left: str)
     assert without_orders(question) == left
 
 
+@pytest.mark.parametrize(
+    ("question", "left"),
+    [
+        (
+            "Good afternoon. I am writing on dams and would be most grateful if you could tell me which ministers signed.",
+            "Which ministers signed?",
+        ),
+        ("Could you tell me whether Oresk signed?", "Whether Oresk signed?"),
+        ("Would you please let us know who signed? I have lost track.", "Who signed?"),
+        (
+            "One last question, if I may: was it signed in Kessandra? Many thanks!",
+            "Was it signed in Kessandra?",
+        ),
+        (
+            "How does it describe the dam, for those of our readers who never saw it?",
+            "How does it describe the dam?",
+        ),
+        # not the asker's courtesies: part of what is asked
+        (
+            "I want to drive to Kelmouth. Where should I park?",
+            "I want to drive to Kelmouth. Where should I park?",
+        ),
+        ("Oresk signed a treaty. Who signed for it?", "Oresk signed a treaty. Who signed for it?"),
+        (
+            "Which minister wanted to find out who leaked it?",
+            "Which minister wanted to find out who leaked it?",
+        ),
+        ("What did Anna tell us when she left?", "What did Anna tell us when she left?"),
+        ("Did he tell me who signed?", "Did he tell me who signed?"),
+    ],
+)
+def test_a_polite_question_comes_to_what_it_asks(question: str, left: str) -> None:
+    assert without_orders(question) == left
+
+
+def test_whether_asks_for_yes_or_no() -> None:
+    assert kind_of("Whether Oresk signed?") == "yes_no"
+
+
 @pytest.mark.parametrize("question", ["???", "…", "   ", "🚢"])
 def test_a_question_without_a_word_is_unclear(question: str) -> None:
     assert kind_of(question) == "unclear"

@@ -70,6 +70,28 @@ def test_plain_text_without_that_shape_works(tmp_path: Path) -> None:
     assert [section.kind for section in found.sections] == ["title", "body"]
 
 
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "Fishermen on the Selm near Kessandra [Dario Lenk/EPA]",
+        "The bakery on Quay Street (AP Photo/Ana Ruiz)",
+        "The bakery on Quay Street. Photo: Ana Ruiz",
+    ],
+)
+def test_a_credited_line_within_the_story_is_a_caption(tmp_path: Path, caption: str) -> None:
+    told = "The river is low. Nobody fishes."
+    found = article(tmp_path, "note.txt", f"Low water\n\n{told}\n\n{caption}\n\n{told}\n")
+    assert [section.kind for section in found.sections] == ["title", "body", "caption", "body"]
+
+
+@pytest.mark.parametrize(
+    "line", ["It cost 3m [£2m].", "He said [the dam] will hold", "They left (all of them)"]
+)
+def test_a_bracket_alone_makes_no_caption(tmp_path: Path, line: str) -> None:
+    found = article(tmp_path, "note.txt", f"Low water\n\nThe river is low.\n\n{line} for now.\n")
+    assert [section.kind for section in found.sections] == ["title", "body"]
+
+
 def test_a_story_without_a_headline_is_named_by_its_first_words(tmp_path: Path) -> None:
     found = article(tmp_path, "note.txt", "The council voted on Tuesday.")
     assert found.title == "The council voted on Tuesday."
