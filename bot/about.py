@@ -24,8 +24,15 @@ class Said:
     reason: Reason | None = None
 
 
-def about_article(kind: Kind, article: Article) -> Said:
-    """Answers "published", "author", "outlet" and "headline" from the record."""
+def about_article(kinds: Sequence[Kind], article: Article) -> Said:
+    """Answers each of "published", "author", "outlet" and "headline" that is asked for, from the record."""
+    said = [_one(kind, article) for kind in kinds]
+    known = [one for one in said if one.reason is None]
+    told = renumbered([statement for one in known for statement in one.statements])
+    return Said(" ".join(one.text for one in said), told, None if known else said[0].reason)
+
+
+def _one(kind: Kind, article: Article) -> Said:
     if kind == "published":
         return _published(article)
     if kind == "headline":

@@ -21,10 +21,11 @@ from bot.grounding.attempt import Attempt, Telling, answering, attempt, extract,
 from bot.grounding.checks import unknown_names
 from bot.grounding.compose import Composed, compose
 from bot.grounding.decide import Calibration, calibration_for
+from bot.grounding.heads import heads_for
 from bot.grounding.words import Weights
 from bot.history import Standalone, standalone
 from bot.models.base import Engine
-from bot.questions import MAX_QUESTION_CHARS, Kind, kind_of, without_orders
+from bot.questions import MAX_QUESTION_CHARS, Kind, asked_of_article, kind_of, without_orders
 from bot.spelling import corrected
 from bot.suggest import follow_ups
 from bot.types import (
@@ -144,7 +145,8 @@ class Answering:
                 course, Said("Nothing in your articles matches this question.", reason="nothing_found")
             )
         elif course.kind in ("published", "author", "outlet", "headline"):
-            yield from self._say(course, about_article(course.kind, candidates[0].reading.article))
+            kinds = asked_of_article(course.kind, asked)
+            yield from self._say(course, about_article(kinds, candidates[0].reading.article))
         elif course.kind == "summary":
             yield from self._say(course, no_question("summary", (), candidates[0].reading.article))
         else:
@@ -265,7 +267,8 @@ class Answering:
         )
 
     def _calibration(self) -> Calibration:
-        found = calibration_for(self.engine.spec, inside=self.engine.one_state)
+        heads = heads_for(self.engine) is not None
+        found = calibration_for(self.engine.spec, inside=self.engine.one_state, heads=heads)
         return replace(found, quick=None) if self.options.every_check else found
 
     def _found(self, hit: Hit) -> FoundPassage:

@@ -16,7 +16,17 @@ from bot.reading import Reading
 from bot.types import Turn
 
 _ROLE_LINE = re.compile(r"^## (system|user|assistant)\n", re.MULTILINE)
-NAMES = ("read", "draft", "tasks", "stated", "answers", "stated_inside", "answers_inside", "rewrite")
+NAMES = (
+    "read",
+    "draft",
+    "tasks",
+    "stated",
+    "answers",
+    "polarity",
+    "stated_inside",
+    "answers_inside",
+    "rewrite",
+)
 
 
 def versions() -> dict[str, str]:
@@ -78,6 +88,10 @@ def answers(headline: str, sentence: str, question: str) -> tuple[Message, ...]:
     return _messages("answers", headline=above, sentence=sentence, question=question)
 
 
+def polarity(excerpt: str, question: str) -> tuple[Message, ...]:
+    return _messages("polarity", excerpt=excerpt, question=question)
+
+
 def stated_inside(reading: Reading, excerpt: str, question: str, answer: str) -> tuple[Message, ...]:
     """Behind the article; a yes or a no needs the examples all the same: without them both look alike."""
     if answer in ("Yes.", "No."):
@@ -95,6 +109,7 @@ def check_prefixes() -> tuple[tuple[str, tuple[Message, ...]], ...]:
     return (
         ("stated", _until_mark(stated(_MARK, "", ""))),
         ("answers", _until_mark(answers("", _MARK, ""))),
+        ("polarity", _until_mark(polarity(_MARK, ""))),
     )
 
 

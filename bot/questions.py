@@ -1,6 +1,7 @@
 """What kind of thing a question asks for, read from its words alone."""
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from bot.grounding.words import names
@@ -39,8 +40,8 @@ _ABOUT_ITSELF: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "outlet",
         re.compile(
-            rf"\b(?:which|what) (?:outlet|newspaper|publication|website|news site|site|publisher|magazine)\b.*"
-            rf"\b(?:(?:published|publish|printed|carried|ran|posted|wrote)\b(?: (?:it|this|that|(?:this|the|that) (?:news )?{_ARTICLE}\b.*))?\W*$"
+            rf"\b(?:which|what) (?:outlet|(?:news)?paper|publication|website|news site|site|publisher|magazine)\b.*"
+            rf"\b(?:(?:published|publish|printed|carried|ran|posted|wrote)\b(?: (?:it|this|that|(?:this|the|that) (?:news )?{_ARTICLE}\b.*))?(?:\W*$|,? and\b)"
             rf"|(?:is|was) (?:this|the) {_ARTICLE}\b)"
             rf"|\bwho published (?:this|the) {_ARTICLE}\b|\bwhere was (?:this|the) {_ARTICLE} published\b",
             re.I,
@@ -51,6 +52,14 @@ _ABOUT_ITSELF: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         re.compile(rf"\bwhat(?:'s| is| was) the (?:headline|title)\b|\b(?:headline|title) of (?:this|the) {_ARTICLE}\b", re.I),
     ),
 )  # fmt: skip
+_BESIDE: Mapping[Kind, re.Pattern[str]] = {
+    "published": re.compile(r"\band\b.*\b(?:when|(?:what|which) (?:date|day)|the date)\b", re.I),
+    "author": re.compile(r"\band\b.*\b(?:who wrote|by whom|the author|the byline)\b", re.I),
+    "outlet": re.compile(
+        r"\band\b.*\b(?:where|by whom|(?:which|what) (?:outlet|paper|newspaper)|the outlet)\b", re.I
+    ),
+}
+"""What may be asked of an article in the same breath."""
 _COURTESY = (
     r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|thanks?|thank you|bye|goodbye|hola|buenos días|gracias|bonjour|salut"
     r"|merci|hallo|привет|спасибо|здравствуйте|مرحبا|شكرا)"
@@ -193,6 +202,14 @@ def kind_of(question: str) -> Kind:
         if pattern.search(text):
             return kind
     return "what"
+
+
+def asked_of_article(kind: Kind, question: str) -> tuple[Kind, ...]:
+    """All that a question about an article itself asks for: "which outlet ran it, and when?" asks two things."""
+    return (
+        kind,
+        *(other for other, pattern in _BESIDE.items() if other != kind and pattern.search(question)),
+    )
 
 
 _BEFORE = re.compile(

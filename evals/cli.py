@@ -1,4 +1,4 @@
-"""`citewire eval`: run, compare, report, gate, fit."""
+"""`citewire eval`: run, compare, report, gate, fit, heads."""
 
 import sys
 from collections.abc import Callable
@@ -195,6 +195,18 @@ def fit(context: typer.Context) -> None:
     import importlib
 
     importlib.import_module("evals.fit").main(context.args)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+    epilog="Example: citewire eval heads --model embedded:qwen2.5-coder-1.5b --cases deal",
+)
+def heads(context: typer.Context) -> None:
+    """Fit what a model's checks are read by to labelled pairs."""
+    import importlib
+
+    importlib.import_module("evals.heads").main(context.args)
 
 
 def _show_fresh(spec: str, cases: "tuple[Case, ...]", library: Path, count: int, shared_s: float) -> None:

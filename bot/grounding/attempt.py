@@ -8,6 +8,7 @@ from bot import prompt
 from bot.grounding.checks import (
     Checks,
     ask_answers,
+    ask_polarity,
     ask_stated,
     brings_in_names,
     compare_words,
@@ -20,10 +21,11 @@ from bot.grounding.checks import (
 )
 from bot.grounding.decide import Calibration, calibration_for
 from bot.grounding.evidence import THIN, Evidence, evidence_of, find_evidence, rank_sentences
-from bot.grounding.polarity import judge, worded
+from bot.grounding.heads import heads_for
+from bot.grounding.polarity import Word, judge, worded
 from bot.grounding.statements import markers_in, without_markers
 from bot.grounding.words import Weights, content_words, quotes_in, stands_in
-from bot.models.base import Engine, Limits, Reply
+from bot.models.base import Engine, Limits, Message, Reply
 from bot.questions import Kind, language_of
 from bot.reading import Reading, Sentence
 
@@ -110,7 +112,7 @@ def attempt(
         else:
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
-    for key, prefix in () if engine.one_state else prompt.check_prefixes():
+    for key, prefix in () if engine.one_state else _prefixes(engine, kind):
         engine.prepare(prefix, key, cancel)
     draft = without_markers(reply.text).strip()
     weights = Weights(s.read_as for s in reading.sentences)
@@ -121,6 +123,12 @@ def attempt(
     yield replace(
         finished, checks=replace(finished.checks, similarity=similarity), unresolved=markers_in(reply.text)
     )
+
+
+def _prefixes(engine: Engine, kind: Kind) -> tuple[tuple[str, tuple[Message, ...]], ...]:
+    """The fixed beginnings of the checks that a question of this kind is put to."""
+    of_yes_no = kind == "yes_no" and heads_for(engine) is not None
+    return tuple(one for one in prompt.check_prefixes() if (one[0] == "polarity") == of_yes_no)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,14 @@ class _Drafted:
 
     def stated(self, evidence: Evidence, answer: str) -> float | None:
         return ask_stated(self.engine, self.reading, evidence, self.question, answer, self.cancel)
+
+    def polarity(self, evidence: Evidence) -> tuple[float, float] | None:
+        """How well it bears out a yes, and a no; None where that cannot be asked."""
+        told = ask_polarity(self.engine, evidence.text, self.question, self.cancel)
+        if told is not None:
+            return told
+        yes, no = self.stated(evidence, "Yes."), self.stated(evidence, "No.")
+        return None if yes is None or no is None else (yes, no)
 
     def words(self, evidence: Evidence) -> Checks:
         return compare_words(self.kind, self.question, self.draft, self.reading, evidence, self.weights)
@@ -236,7 +252,7 @@ def find_telling(
     Args:
         first: The sentence a draft was drawn from: where it answers plainly no other need be asked.
     """
-    sentences, near = _that_may_answer(reading, question, similarities)
+    sentences, near = that_may_answer(reading, question, similarities)
     comparable = same_language(question, reading)
     made = []
     ranked = rank_sentences(question, sentences, weights, near)[:_TRIED]
@@ -265,7 +281,7 @@ def _answers_of(evidence: Evidence, telling: Sequence[Telling], d: _Drafted) -> 
 
 def _yes_no(d: _Drafted) -> Attempt:
     """Puts both answers to the check, over the sentences that the question, not the draft, points at."""
-    sentences, near = _that_may_answer(d.reading, d.question, d.similarities)
+    sentences, near = that_may_answer(d.reading, d.question, d.similarities)
     ranked = rank_sentences(d.question, sentences, d.weights, near)
     naming = tuple(s for s in ranked if holds_names(d.question, s, d.reading))
     top = ranked[:2]
@@ -273,17 +289,17 @@ def _yes_no(d: _Drafted) -> Attempt:
         top = (ranked[0], naming[0])
     excerpt = tuple(sorted(top, key=lambda s: s.start))
     evidence = evidence_of(excerpt, d.question, d.draft, d.weights)
-    yes = d.stated(evidence, "Yes.") if excerpt else None
-    no = d.stated(evidence, "No.") if excerpt else None
-    if yes is None or no is None:
+    told = d.polarity(evidence) if excerpt else None
+    if told is None:
         return _checked(d, None)
+    yes, no = told
     verdict = judge(yes, no, d.calibration.polarity)
     accepted = verdict.margin >= 0.0
     if accepted and verdict.word == "yes":
         # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
         top = tuple(s for s in top if s in naming) or top
         accepted = top[0] in naming
-    decides = _deciding(d, top, "Yes." if verdict.word == "yes" else "No.") if accepted else top[0]
+    decides = _deciding(d, top, verdict.word) if accepted else top[0]
     sure = verdict.probability >= d.calibration.polarity.sure
     if verdict.word == "yes" and not sure:
         # Of whom it names it may tell another thing altogether.
@@ -304,16 +320,24 @@ def _yes_no(d: _Drafted) -> Attempt:
     )
 
 
-def _deciding(d: _Drafted, top: Sequence[Sentence], answer: str) -> Sentence:
+def _deciding(d: _Drafted, top: Sequence[Sentence], word: Word) -> Sentence:
     """Of the sentences a verdict was found over, the one that bears it out best alone: that one is cited."""
     if len(top) == 1:
         return top[0]  # nothing to choose: a check would cost as much as half a draft
-    return max(top, key=lambda s: d.stated(evidence_of((s,), d.question, d.draft, d.weights), answer) or 0.0)
+
+    def borne_out(sentence: Sentence) -> float:
+        evidence = evidence_of((sentence,), d.question, d.draft, d.weights)
+        if (told := ask_polarity(d.engine, evidence.text, d.question, d.cancel)) is not None:
+            return told[0 if word == "yes" else 1]
+        return d.stated(evidence, "Yes." if word == "yes" else "No.") or 0.0
+
+    return max(top, key=borne_out)
 
 
-def _that_may_answer(
+def that_may_answer(
     reading: Reading, question: str, similarities: "Similarities"
 ) -> tuple[tuple[Sentence, ...], tuple[float, ...] | None]:
+    """The sentences that can answer a question, and how similar each is to it in meaning."""
     sentences = tuple(s for s in reading.sentences if s.role in ("body", "caption", "lead"))
     return sentences, similarities(question, [s.read_as for s in sentences])
 

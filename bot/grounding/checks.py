@@ -2,14 +2,17 @@
 
 import re
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from bot import prompt
+from bot.grounding import heads
 from bot.grounding.evidence import Evidence
 from bot.grounding.words import Weights, content_words, name_words, names, numbers
-from bot.models.base import Engine
+from bot.models.base import Engine, Message
 from bot.questions import Kind, language_of
 from bot.reading import Reading, Sentence
+from store.dates import DAY_NAMES
 
 _DATE_LIKE = re.compile(
     r"\b(?:\d{4}|january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday"
@@ -18,6 +21,13 @@ _DATE_LIKE = re.compile(
 )
 
 
+_OF_A_DAY = re.compile(r"\b(?:what|which|exact|precise|calendar) (?:\w+ )?(?:date|day)\b", re.IGNORECASE)
+_DAY_LIKE = re.compile(
+    r"(?<![\w-])\d{1,2}(?:st|nd|rd|th)?(?![\w-]|[.,:]\d)|\d{4}-\d\d-\d\d"
+    rf"|\b(?:{DAY_NAMES.replace(' ', '|')}|today|yesterday)\b",
+    re.IGNORECASE,
+)
+"""Asked for the day, a month is no answer."""
 _BY_NAME = re.compile(r"\bby name\b|\bthe names? of\b|\bnames? (?:is|are|was|were)\b", re.IGNORECASE)
 
 
@@ -76,9 +86,24 @@ def ask_stated(
     """Log-odds that the evidence states the draft as the answer; its examples stay in the engine."""
     if engine.one_state:
         asked = prompt.stated_inside(reading, evidence.text, question, draft)
-    else:
-        asked = prompt.stated(evidence.text, question, draft)
-    return engine.log_odds(asked, cancel=cancel)
+        return engine.log_odds(asked, cancel=cancel)
+    return _odds(engine, "stated", prompt.stated(evidence.text, question, draft), cancel)
+
+
+def ask_polarity(
+    engine: Engine, excerpt: str, question: str, cancel: threading.Event | None
+) -> tuple[float, float] | None:
+    """Log-odds that an excerpt says yes, and that it says no, to a yes-or-no question; None where no head is fitted to it."""
+    told = heads.ask(engine, ("yes", "no"), prompt.polarity(excerpt, question), cancel)
+    return None if told is None else (told[0], told[1])
+
+
+def _odds(
+    engine: Engine, check: str, asked: Sequence[Message], cancel: threading.Event | None
+) -> float | None:
+    """By the head that was fitted to a check, else of Yes against No."""
+    told = heads.ask(engine, (check,), asked, cancel)
+    return told[0] if told is not None else engine.log_odds(asked, cancel=cancel)
 
 
 def ask_answers(
@@ -86,15 +111,18 @@ def ask_answers(
 ) -> float | None:
     """Log-odds that these words of the reading give what the question asks for; its examples stay in the engine.
 
-    The headline is shown where it has words of the question that these lack. Above a sentence about something
-    else it misleads: the model takes that for another matter.
+    Above a sentence about something else the headline misleads: the model takes that for another matter.
     """
     if engine.one_state:
         return engine.log_odds(prompt.answers_inside(reading, words, question), cancel=cancel)
-    title = reading.article.title
+    headline = headline_for(reading.article.title, words, question)
+    return _odds(engine, "answers", prompt.answers(headline, words, question), cancel)
+
+
+def headline_for(title: str, words: str, question: str) -> str:
+    """The headline to show above some words of its article: "" where it tells nothing of the question that they lack."""
     lacking = set(content_words(question)) - set(content_words(words))
-    headline = title if lacking & set(content_words(title)) else ""
-    return engine.log_odds(prompt.answers(headline, words, question), cancel=cancel)
+    return title if lacking & set(content_words(title)) else ""
 
 
 def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:
@@ -183,7 +211,8 @@ def fits(kind: Kind, question: str, draft: str) -> float:
     """Whether the draft brings the kind of thing that was asked for; see `Checks.fits`."""
     new = set(content_words(draft)) - set(content_words(question))
     if kind == "when":
-        return 1.0 if _DATE_LIKE.search(draft) else -1.0
+        wanted = _DAY_LIKE if _OF_A_DAY.search(question) else _DATE_LIKE
+        return 1.0 if wanted.search(draft) else -1.0
     if kind == "number":
         return 1.0 if numbers(draft) - numbers(question) else -1.0
     if kind in ("who", "attribution", "where", "list") or named(question):

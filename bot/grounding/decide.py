@@ -85,16 +85,20 @@ class Calibration:
 
 
 @cache
-def calibration_for(model: str, *, log_odds: bool = True, inside: bool = False) -> Calibration:
+def calibration_for(
+    model: str, *, log_odds: bool = True, inside: bool = False, heads: bool = False
+) -> Calibration:
     """The calibration fitted for this model, else the default; without log-odds the one that does without them.
 
     Args:
         inside: The checks stand behind the article (`Engine.one_state`), which gives other log-odds.
+        heads: The checks are read by fitted heads (`bot/grounding/heads.py`), which give others again.
     """
     folder = files("bot.grounding") / "calibration"
     name = model.partition(":")[2].replace("/", "-").replace(":", "-")
-    how = ".inside" if inside else ""
-    wanted = [f"{name}{how}.json", f"default{how}.json"] if log_odds else ["words-only.json"]
+    how = ".heads" if heads else ".inside" if inside else ""
+    known = [f"{name}{how}.json", *([] if heads else [f"default{how}.json"])]
+    wanted = known if log_odds else ["words-only.json"]
     for candidate in wanted:
         path = folder / candidate
         if path.is_file():

@@ -130,6 +130,22 @@ class Engine(ABC):
         counts as just below the least likely listed one. None where the engine gives no log-probabilities.
         """
 
+    def scores(
+        self, messages: Sequence[Message], tokens: Sequence[int], cancel: threading.Event | None = None
+    ) -> tuple[float, ...] | None:
+        """How likely the first token of an answer is each of these: natural log, up to a number that is the same for all.
+
+        Args:
+            tokens: Numbers in the model's vocabulary, without repetition.
+
+        Returns: One score a token, in their order; None where the engine tells only of the likeliest tokens.
+        """
+        return None
+
+    def token_ids(self, text: str) -> tuple[int, ...] | None:
+        """The numbers in the model's vocabulary that a text becomes; None where the engine does not tell."""
+        return None
+
     @abstractmethod
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt these messages become: exact where known, else an upper estimate."""

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 
 _QUEUE = 32
 _LISTED = 20
+_LIFT, _SOFT = 100.0, 4.0
+"""Logit bias of the tokens whose scores are asked for, and the temperature their probabilities are given at."""
+_LEAST = 1e-30
 _MERGE_TOKENS = 4
 """The last tokens of a prefix may change when words follow it."""
 _FIELDS = (
@@ -138,16 +141,42 @@ class EmbeddedEngine(Engine):
         no: Sequence[str] = ("No", " No", "no"),
         cancel: threading.Event | None = None,
     ) -> float | None:
+        listed = self._first_token(messages, cancel, {"n_probs": _LISTED})
+        return None if listed is None else log_odds([(x["token"], x["logprob"]) for x in listed], yes, no)
+
+    def scores(
+        self, messages: Sequence[Message], tokens: Sequence[int], cancel: threading.Event | None = None
+    ) -> tuple[float, ...] | None:
+        # Lifted above all others these tokens are what is left to choose from; a high temperature keeps the least likely of
+        # them from vanishing.
+        asked = {
+            "n_probs": len(tokens),
+            "logit_bias": [[token, _LIFT] for token in tokens],
+            "samplers": ["top_k", "temperature"],
+            "top_k": len(tokens),
+            "temperature": _SOFT,
+            "post_sampling_probs": True,
+        }
+        listed = self._first_token(messages, cancel, asked)
+        if listed is None:
+            return None
+        told = {x["id"]: _SOFT * math.log(max(x["prob"], _LEAST)) for x in listed}
+        return tuple(told.get(token, _SOFT * math.log(_LEAST)) for token in tokens)
+
+    def _first_token(
+        self, messages: Sequence[Message], cancel: threading.Event | None, asked: Mapping[str, Any]
+    ) -> list[dict[str, Any]] | None:
+        """What the server lists of the first token of an answer; None where it was cancelled."""
         ids = self._prompt(messages)
         limits = Limits(max_tokens=1)
         self._check_fits(len(ids), 1)
-        listed: list[tuple[str, float]] = []
+        listed: list[dict[str, Any]] = []
         with self._turn(limits, cancel) as mine:
             if not mine:
                 return None
             self._bring_back(ids)
             call = self._call()
-            body = self._body(ids, limits, n_probs=_LISTED) | {"stream": True, "return_progress": True}
+            body = self._body(ids, limits, n_probs=0) | {"stream": True, "return_progress": True, **asked}
             source = guarded(
                 lambda: self._read(call, body, ids, listed),
                 limits,
@@ -158,7 +187,10 @@ class EmbeddedEngine(Engine):
             )
             for _ in source:
                 pass
-        return log_odds(listed, yes, no)
+        return listed or None
+
+    def token_ids(self, text: str) -> tuple[int, ...] | None:
+        return self._tokenise(text, ours=False)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return len(self._prompt(messages))
@@ -387,7 +419,7 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: list[tuple[str, float]] | None = None,
+        listed: list[dict[str, Any]] | None = None,
     ) -> Iterator[Item]:
         """Translates the server's events; keeps what it says of its slots."""
         written: list[int] = []
@@ -404,7 +436,7 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: list[tuple[str, float]] | None,
+        listed: list[dict[str, Any]] | None,
         written: list[int],
     ) -> Iterator[Item]:
         for event in call.stream("/completion", body):
@@ -412,8 +444,7 @@ class EmbeddedEngine(Engine):
                 raise ModelUnavailable(f"The model {self.spec} failed: {str(event['error'])[:200]}")
             probabilities = event.get("completion_probabilities") or []
             if listed is not None and not listed and probabilities:
-                top = probabilities[0].get("top_logprobs", ())
-                listed.extend((one["token"], one["logprob"]) for one in top)
+                listed.extend(probabilities[0].get("top_logprobs") or probabilities[0].get("top_probs") or ())
             if event.get("stop"):
                 timings = event["timings"]
                 self._note(int(event["id_slot"]), (*ids, *written))

@@ -23,13 +23,13 @@ def quotes(said: Said) -> list[str]:
 
 
 def test_the_day_of_publication_is_cited_from_the_date_line() -> None:
-    said = about_article("published", ferry())
+    said = about_article(["published"], ferry())
     assert "26 October 2017" in said.text
     assert quotes(said) == ["26 October 2017"]
 
 
 def test_a_day_that_came_with_a_field_is_said_to_be_recorded() -> None:
-    said = about_article("published", ferry(published=Published(DAY, "field", 1.0, "2017-10-26")))
+    said = about_article(["published"], ferry(published=Published(DAY, "field", 1.0, "2017-10-26")))
     (citation,) = said.statements[0].citations
     assert citation.kind == "computed"
     assert citation.note is not None
@@ -37,20 +37,20 @@ def test_a_day_that_came_with_a_field_is_said_to_be_recorded() -> None:
 
 
 def test_the_headline_is_cited_from_the_text() -> None:
-    said = about_article("headline", ferry())
+    said = about_article(["headline"], ferry())
     assert "Ferry opens" in said.text
     assert quotes(said) == ["Ferry opens"]
 
 
 def test_what_the_record_lacks_is_an_abstention() -> None:
     for kind, lacking in (("published", "published"), ("author", "authors"), ("outlet", "source")):
-        said = about_article(kind, ferry(**{lacking: () if lacking == "authors" else None}))  # type: ignore[arg-type]
+        said = about_article([kind], ferry(**{lacking: () if lacking == "authors" else None}))  # type: ignore[arg-type]
         assert (said.reason, said.statements) == ("not_stated", ())
 
 
 def test_author_and_outlet_come_from_the_record() -> None:
-    assert "Ada Finch" in about_article("author", ferry()).text
-    assert "Lark Courier" in about_article("outlet", ferry()).text
+    assert "Ada Finch" in about_article(["author"], ferry()).text
+    assert "Lark Courier" in about_article(["outlet"], ferry()).text
 
 
 def test_a_summary_is_the_articles_own_words() -> None:
@@ -71,3 +71,17 @@ def test_a_long_list_is_cut_and_says_how_many_more() -> None:
 def test_a_title_of_two_lines_makes_no_line_in_a_list() -> None:
     one = ArticleSummary("a", "Ship\n- Forged", None, None, None, None, "v1", 10)
     assert len(no_question("articles", [one], None).text.splitlines()) == 2
+
+
+def test_two_things_asked_of_an_article_are_both_told() -> None:
+    said = about_article(["outlet", "published"], ferry())
+    assert "Lark Courier" in said.text
+    assert "2017" in said.text
+    assert [c.n for s in said.statements for c in s.citations] == [1, 2]
+
+
+def test_what_is_not_known_is_said_beside_what_is() -> None:
+    said = about_article(["author", "published"], ferry(authors=()))
+    assert said.reason is None
+    assert "names no author" in said.text
+    assert "2017" in said.text

@@ -210,6 +210,29 @@ def test_qwen_answers_and_judges(name: str) -> None:
     engine.close()
 
 
+def test_scores_are_those_the_log_odds_are_made_of(small: EmbeddedEngine) -> None:
+    asked = [SYSTEM, Message("user", "Is rain wet? Answer Yes or No.")]
+    yes, no, rare = (small.token_ids(word) for word in ("Yes", "No", "Moon"))
+    assert yes is not None
+    assert no is not None
+    assert rare is not None
+    scores = small.scores(asked, (yes[0], rare[0], no[0]))
+    assert scores is not None
+    odds = small.log_odds(asked, ("Yes",), ("No",))
+    assert odds is not None
+    assert scores[0] - scores[2] == pytest.approx(odds, abs=0.3)
+    assert max(scores[0], scores[2]) > scores[1]
+    again = small.scores(asked, (no[0], yes[0], rare[0]))
+    assert again is not None  # in the order asked for, and up to a number that is common to all
+    assert again[1] - again[0] == pytest.approx(scores[0] - scores[2], abs=0.1)
+
+
+def test_scores_that_are_stopped_are_none(small: EmbeddedEngine) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert small.scores([SYSTEM, Message("user", "Is rain wet?")], (1, 2), stop) is None
+
+
 def test_stop_while_the_prompt_is_read_leaves_the_server_idle(small: EmbeddedEngine) -> None:
     cancel = threading.Event()
     threading.Timer(0.3, cancel.set).start()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.questions import Kind, kind_of, without_orders
+from bot.questions import Kind, asked_of_article, kind_of, without_orders
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,18 @@ def test_a_greeting_before_a_question_is_not_looked_up(question: str, left: str)
 )
 def test_a_polite_question_comes_to_what_it_asks(question: str, left: str) -> None:
     assert without_orders(question) == left
+
+
+@pytest.mark.parametrize(
+    ("question", "kinds"),
+    [
+        ("Which paper carried the story about the river treaty?", ("outlet",)),
+        ("Which outlet published the story on the treaty, and on what date?", ("outlet", "published")),
+        ("When was the article published and who wrote it?", ("published", "author")),
+    ],
+)
+def test_all_that_is_asked_of_an_article_is_found(question: str, kinds: tuple[str, ...]) -> None:
+    assert asked_of_article(kind_of(question), question) == kinds
 
 
 def test_whether_asks_for_yes_or_no() -> None:

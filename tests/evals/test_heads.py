@@ -1,0 +1,115 @@
+"""Fitting heads to labelled pairs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.grounding.heads import parse
+from bot.models.scripted import ScriptedEngine
+from evals.errors import CasesRefused
+from evals.fit import auc
+from evals.heads import CHECKS, PAIRS, Asked, Example, examples_of, fit_all, fit_head, viewed
+
+STORY = {
+    "id": "t-01",
+    "headline": "Ferry stays in port",
+    "sentences": ["The ferry did not sail on Monday [4 May 2015].", "The harbour office blamed the wind."],
+    "answers": [{"sentence": 1, "question": "Why did the ferry not sail?", "gives": True}],
+    "stated": [
+        {"sentences": [0, 1], "question": "Who blamed the wind?", "answer": "The ferry.", "stated": False}
+    ],
+    "polarity": [{"sentences": [0], "question": "Did the ferry sail on Monday?", "truth": "no"}],
+}
+TOKENS = (3, 5, 7, 9, 11, 13)
+ABOUT = {"model": "m", "digest": "d", "yes": [3], "no": [5]}
+
+
+def written(folder: Path, *stories: object) -> Path:
+    path = folder / "some.jsonl"
+    path.write_text("".join(json.dumps(s) + "\n" for s in stories))
+    return path
+
+
+def test_a_story_gives_one_example_for_each_label(tmp_path: Path) -> None:
+    found = list(examples_of(written(tmp_path, STORY)))
+    assert [dict(e.right) for e in found] == [
+        {"answers": True},
+        {"stated": False},
+        {"yes": False, "no": True},
+    ]
+    assert {e.group for e in found} == {"some:t-01"}
+    # The headline has the ferry, which the sentence lacks.
+    assert "Headline: Ferry stays in port\nSentence: The harbour office" in found[0].messages[-1].content
+    assert "Excerpt: The ferry did not sail" in found[1].messages[-1].content
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {**STORY, "sentences": []}, {**STORY, "answers": [{"sentence": 0}]}, [1]]
+)
+def test_a_line_that_is_no_story_is_refused_by_its_number(tmp_path: Path, broken: object) -> None:
+    with pytest.raises(CasesRefused, match=r"some\.jsonl:2"):
+        list(examples_of(written(tmp_path, STORY, broken)))
+
+
+def test_every_shipped_story_is_whole() -> None:
+    found = list(examples_of(PAIRS))
+    for check in CHECKS:
+        told = [e.right[check] for e in found if check in e.right]
+        assert len(told) >= 500
+        assert 0.25 <= sum(told) / len(told) <= 0.6
+
+
+def examples(n: int = 400) -> tuple[list[Example], np.ndarray]:
+    """What is right shows in the scores of two tokens that are neither Yes nor No, and a little in those."""
+    rng = np.random.default_rng(5)
+    right = rng.random(n) < 0.5
+    raw = rng.normal(size=(n, len(TOKENS)))
+    raw[:, 3] += 1.5 * right
+    raw[:, 5] -= 1.5 * right
+    raw[:, 0] += 0.3 * right
+    made = [Example("made", f"g{i}", (), dict.fromkeys(CHECKS, bool(right[i]))) for i in range(n)]
+    return made, raw
+
+
+def test_a_head_tells_more_than_yes_against_no(capsys: pytest.CaptureFixture[str]) -> None:
+    made, raw = examples()
+    heads = parse(fit_all(made, raw, TOKENS, ABOUT), where="test")
+    fresh, scores = examples(300)
+    y = np.array([e.right["answers"] for e in fresh], dtype=np.float64)
+    by_head = np.array([heads.log_odds("answers", list(row)) for row in scores])
+    by_word = np.array([heads.plain(list(row)) for row in scores])
+    assert auc(y, by_head) > 0.85 > 0.7 > auc(y, by_word)
+    assert "400 pairs" in capsys.readouterr().out
+
+
+def test_log_odds_are_probabilities_that_can_be_trusted() -> None:
+    made, raw = examples(20_000)  # so many that the penalty hardly counts
+    y = np.array([e.right["answers"] for e in made], dtype=np.float64)
+    centred, plain = raw - raw.mean(axis=1, keepdims=True), raw[:, 0] - raw[:, 1]
+    told = 1 / (1 + np.exp(-fit_head(centred, plain, y, np.ones(len(y)))(centred, plain)))
+    for low in (0.2, 0.5, 0.8):
+        some = (told >= low) & (told < low + 0.2)
+        assert y[some].mean() == pytest.approx(told[some].mean(), abs=0.08)
+
+
+def test_an_engine_without_a_vocabulary_is_refused() -> None:
+    with pytest.raises(ValueError, match="scripted:test does not tell its vocabulary"):
+        viewed(ScriptedEngine())
+
+
+def test_replies_are_kept_for_the_same_weights_only(tmp_path: Path) -> None:
+    (one,) = [e for e in examples_of(written(tmp_path, STORY)) if "answers" in e.right]
+
+    class Once(ScriptedEngine):
+        def scores(self, messages: object, tokens: object, cancel: object = None) -> tuple[float, ...]:
+            self.calls.append("asked")  # type: ignore[arg-type]  # only counted
+            return (1.0, 2.0)
+
+    engine, path = Once(), tmp_path / "asked.npz"
+    for digest in ("a", "a", "b"):
+        asked = Asked(path, (3, 5), digest)
+        assert list(asked.scores(engine, one.messages, (3, 5))) == [1.0, 2.0]
+        asked.save()
+    assert len(engine.calls) == 2
