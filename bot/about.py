@@ -1,4 +1,4 @@
-"""Questions that need no model: about an article's own date, author, outlet or headline, and no questions at all."""
+"""Questions that need no model: about an article's own date, author, outlet, headline or caption, and no questions at all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Said:
 
 
 def about_article(kinds: Sequence[Kind], article: Article) -> Said:
-    """Answers each of "published", "author", "outlet" and "headline" that is asked for, from the record."""
+    """Answers each of "published", "author", "outlet", "headline" and "caption" that is asked for, from the record."""
     said = [_one(kind, article) for kind in kinds]
     known = [one for one in said if one.reason is None]
     told = renumbered([statement for one in known for statement in one.statements])
@@ -37,6 +37,11 @@ def _one(kind: Kind, article: Article) -> Said:
         return _published(article)
     if kind == "headline":
         return _stated(article, f"The headline is “{_flat(article.title)}”.", "title")
+    if kind == "caption":
+        caption = next((s for s in sentences_of(article) if s.role == "caption"), None)
+        if caption is None:
+            return Said(f"The article “{_flat(article.title)}” has no photo caption.", reason="not_stated")
+        return Said(caption.text, renumbered([_quote(article, caption)]))
     if kind == "author":
         if not article.authors:
             return Said(f"The article “{_flat(article.title)}” names no author.", reason="not_stated")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot import prompt
 from bot.errors import QuestionRefused
+from bot.grounding.heads import beginnings
 from bot.models.base import Engine, PrefixState
 from bot.reading import Reading, reading_at
 from store.errors import ArticleNotFound, LibraryMissing
@@ -87,7 +88,7 @@ def read_ahead(
     total, read, whole = sum(one.chars for one in chosen), 0, 0
     tell = progress or (lambda done, total, note: None)
     tell(0, total, NOTE)
-    states = [engine.prepare(prefix, key, cancel) for key, prefix in prompt.check_prefixes()]
+    states = [engine.prepare(prefix, key, cancel) for key, prefix in beginnings(engine)]
     state = states[-1]
     used, largest = sum(s.kept_bytes for s in states), max(s.kept_bytes for s in states)
     for one in chosen:

@@ -26,6 +26,7 @@ from bot.grounding.words import Weights
 from bot.history import Standalone, standalone
 from bot.models.base import Engine
 from bot.questions import MAX_QUESTION_CHARS, Kind, asked_of_article, kind_of, without_orders
+from bot.seats import spelt_out
 from bot.spelling import corrected
 from bot.suggest import follow_ups
 from bot.types import (
@@ -126,7 +127,7 @@ class Answering:
             listed = self.library.summaries() if course.kind != "unclear" else ()
             yield from self._say(course, no_question(course.kind, listed, None))
             return
-        text = corrected(text, self.library)
+        text = spelt_out(corrected(text, self.library), self.library)
         course.standalone = standalone(text, question.history, self.engine, cancel=cancel)
         if cancel is not None and cancel.is_set():
             return
@@ -144,7 +145,7 @@ class Answering:
             yield from self._say(
                 course, Said("Nothing in your articles matches this question.", reason="nothing_found")
             )
-        elif course.kind in ("published", "author", "outlet", "headline"):
+        elif course.kind in ("published", "author", "outlet", "headline", "caption"):
             kinds = asked_of_article(course.kind, asked)
             yield from self._say(course, about_article(kinds, candidates[0].reading.article))
         elif course.kind == "summary":

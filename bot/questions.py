@@ -9,9 +9,9 @@ from store.loaders.language import guess_language
 
 Kind = Literal[
     "yes_no", "who", "when", "where", "number", "attribution", "quote", "list", "why", "what",
-    "published", "author", "outlet", "headline", "photo", "summary", "articles", "greeting", "capability", "unclear",
+    "published", "author", "outlet", "headline", "caption", "photo", "summary", "articles", "greeting", "capability", "unclear",
 ]  # fmt: skip
-"""`published` to `headline` are about an article itself; `summary` to `capability` are no questions about its content."""
+"""`published` to `caption` are about an article itself; `summary` to `capability` are no questions about its content."""
 
 MAX_QUESTION_CHARS = 4000
 
@@ -50,6 +50,14 @@ _ABOUT_ITSELF: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "headline",
         re.compile(rf"\bwhat(?:'s| is| was) the (?:headline|title)\b|\b(?:headline|title) of (?:this|the) {_ARTICLE}\b", re.I),
+    ),
+    (
+        "caption",
+        re.compile(
+            r"^\W*what(?:'s| is| does| do| did)\b[^?]{0,12}\b(?:caption|(?:line|words?|text) (?:under|below|beneath|with) the (?:photo\w*|picture|image))"
+            r"\b(?: (?:of|under|below|beneath|to) the (?:photo\w*|picture|image))?(?: (?:say|read|tell(?: us)?|state))?\W*$",
+            re.I,
+        ),
     ),
 )  # fmt: skip
 _BESIDE: Mapping[Kind, re.Pattern[str]] = {
@@ -105,7 +113,11 @@ _NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _YES_NO = re.compile(
     r"^(?:so,? |and |but |then |please tell me:? )*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|am"
     r"|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|hasn't|haven't|hadn't)\b"
-    r"|^(?:whether|if)\b(?!.*,)|^(?:is it (?:true|correct|right)|true or false)\b|^¿?(?:es|son|fue|fueron|ha|han) |^est-ce qu|^هل |\bли\b",
+    r"|^(?:whether|if)\b(?!.*,)|^so,? (?!(?:who|whom|whose|what|when|where|which|why|how)\b).*\?\W*$"
+    r"|[:,–—-]\s*(?:is|are|was|were|did|does|do|has|have|had|will) (?:it|that|this|these|those|they|he|she|there)\b[^?]*\?\W*$"
+    r"|,\s*(?:right|correct|true|yes|no|(?:is|was|are|were|did|does|do|has|have|will)n['’]?t (?:it|he|she|they|that|there)"
+    r"|is (?:that|this|it) (?:right|true|so|correct))\s*\?\W*$"
+    r"|^(?:is it (?:true|correct|right)|true or false)\b|^¿?(?:es|son|fue|fueron|ha|han) |^est-ce qu|^هل |\bли\b",
     re.I,
 )
 _CHOICE = re.compile(r"\bor\b(?! not\b)(?! no\b)", re.I)  # "before or after?" wants one of the two, not a yes

@@ -1,7 +1,7 @@
 """Fits the heads of a model's checks: linear probes of the scores it gives the first token of its reply.
 
-What a head is, is told in bot/grounding/heads.py. Fitted to labelled pairs: the stories of `evals/pairs`, and the tuned
-cases of suites, of which the sentences that match the question best are asked whether they answer it.
+What a head is, is told in bot/grounding/heads.py. What reads yes and no is fitted to the stories of `evals/pairs`; what reads
+whether a sentence answers, to the tuned cases of suites and the sentences that match their questions best.
 """
 
 import argparse
@@ -29,12 +29,12 @@ from evals.errors import CasesRefused
 from evals.fit import auc
 
 PAIRS = Path(__file__).parent / "pairs" / "stories.jsonl"
-Check = Literal["answers", "stated", "yes", "no"]
-CHECKS: Mapping[Check, str] = {"answers": "answers", "stated": "stated", "yes": "polarity", "no": "polarity"}
+Check = Literal["answers", "yes", "no"]
+CHECKS: Mapping[Check, str] = {"answers": "answers", "yes": "polarity", "no": "polarity"}
 """Head to the prompt whose first token it reads."""
 VIEWED = 512
 """Tokens drawn at random whose scores a head is made of; twice as many told no more of pairs not seen, half as many less."""
-COMPONENTS, RIDGE, TRUST = 100, 100.0, 3.0
+COMPONENTS, RIDGE, TRUST = 50, 30.0, 3.0
 """Principal components, the penalty of their weights, and how many times lighter the plain log-odds are penalised."""
 _FREQUENT = 40_000
 """Vocabularies are sorted by frequency; rarer tokens are hardly trained."""
@@ -70,21 +70,10 @@ def examples_of(path: Path) -> Iterator[Example]:
 
 def _of_story(story: Mapping[str, Any], suite: str) -> Iterator[Example]:
     told, group = story["sentences"], f"{suite}:{story['id']}"
-
-    def excerpt(one: Mapping[str, Any]) -> str:
-        return " ".join(told[i] for i in one["sentences"])
-
-    for one in story["answers"]:
-        words = told[one["sentence"]]
-        above = headline_for(story["headline"], words, one["question"])
-        yield Example(
-            suite, group, prompt.answers(above, words, one["question"]), {"answers": bool(one["gives"])}
-        )
-    for one in story["stated"]:
-        asked = prompt.stated(excerpt(one), one["question"], one["answer"])
-        yield Example(suite, group, asked, {"stated": bool(one["stated"])})
     for one in story["polarity"]:
-        asked = prompt.polarity(excerpt(one), one["question"])
+        asked = prompt.polarity(" ".join(told[i] for i in one["sentences"]), one["question"])
+        if one["truth"] not in ("yes", "no", "untold"):
+            raise ValueError(f"truth {one['truth']!r}")
         yield Example(suite, group, asked, {"yes": one["truth"] == "yes", "no": one["truth"] == "no"})
 
 

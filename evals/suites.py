@@ -14,6 +14,9 @@ _SEEDS = _HERE.parent / "seeds"
 NAMED: Mapping[str, tuple[Path, Path]] = {
     "deal": (_HERE / "cases" / "deal.jsonl", _SEEDS),
     "archive": (_HERE / "cases" / "archive.jsonl", _HERE / "archive" / "articles.jsonl"),
+    "deal-fresh": (_HERE / "cases" / "deal-fresh.jsonl", _SEEDS),
+    "archive-fresh": (_HERE / "cases" / "archive-fresh.jsonl", _HERE / "archive" / "articles.jsonl"),
+    "news": (_HERE / "cases" / "news.jsonl", _HERE / "news" / "articles.jsonl"),
 }
 """Suite name to its case file and the file or folder of its articles."""
 

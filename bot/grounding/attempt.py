@@ -14,6 +14,7 @@ from bot.grounding.checks import (
     compare_words,
     fits,
     holds_names,
+    leaves_open,
     named,
     same_language,
     says_nothing,
@@ -21,11 +22,11 @@ from bot.grounding.checks import (
 )
 from bot.grounding.decide import Calibration, calibration_for
 from bot.grounding.evidence import THIN, Evidence, evidence_of, find_evidence, rank_sentences
-from bot.grounding.heads import heads_for
+from bot.grounding.heads import beginnings, heads_for
 from bot.grounding.polarity import Word, judge, worded
 from bot.grounding.statements import markers_in, without_markers
 from bot.grounding.words import Weights, content_words, quotes_in, stands_in
-from bot.models.base import Engine, Limits, Message, Reply
+from bot.models.base import Engine, Limits, Reply
 from bot.questions import Kind, language_of
 from bot.reading import Reading, Sentence
 
@@ -112,7 +113,7 @@ def attempt(
         else:
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
-    for key, prefix in () if engine.one_state else _prefixes(engine, kind):
+    for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
     draft = without_markers(reply.text).strip()
     weights = Weights(s.read_as for s in reading.sentences)
@@ -123,12 +124,6 @@ def attempt(
     yield replace(
         finished, checks=replace(finished.checks, similarity=similarity), unresolved=markers_in(reply.text)
     )
-
-
-def _prefixes(engine: Engine, kind: Kind) -> tuple[tuple[str, tuple[Message, ...]], ...]:
-    """The fixed beginnings of the checks that a question of this kind is put to."""
-    of_yes_no = kind == "yes_no" and heads_for(engine) is not None
-    return tuple(one for one in prompt.check_prefixes() if (one[0] == "polarity") == of_yes_no)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +186,8 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
     probability = calibration.probability(checks.as_mapping())
     empty = brings_in_names(d.draft, d.reading) or says_nothing(d.draft)
-    accepted = told and probability >= calibration.threshold and not empty
+    dateless = d.kind == "when" and checks.fits < 0
+    accepted = told and probability >= calibration.threshold and not empty and not dateless
     return Attempt(
         d.reading,
         d.draft,
@@ -299,11 +295,15 @@ def _yes_no(d: _Drafted) -> Attempt:
         # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
         top = tuple(s for s in top if s in naming) or top
         accepted = top[0] in naming
+        top = tuple(s for s in top if tells_of_it(d.question, s, d.reading)) or top
     decides = _deciding(d, top, verdict.word) if accepted else top[0]
     sure = verdict.probability >= d.calibration.polarity.sure
-    if verdict.word == "yes" and not sure:
+    if verdict.word == "yes" and not sure and heads_for(d.engine) is None:
         # Of whom it names it may tell another thing altogether.
         accepted = accepted and tells_of_it(d.question, decides, d.reading)
+    if verdict.word == "no" and not sure:
+        # "No, the article does not say so" is no answer but the want of one.
+        accepted = accepted and not leaves_open(d.draft)
     text = worded(verdict, d.question, d.draft, decides.text, language_of(d.question))
     checks = replace(d.words(evidence), stated=max(yes, no), polarity=yes - no)
     return Attempt(

@@ -83,11 +83,17 @@ def ask_stated(
     draft: str,
     cancel: threading.Event | None,
 ) -> float | None:
-    """Log-odds that the evidence states the draft as the answer; its examples stay in the engine."""
+    """Log-odds that the evidence states the draft as the answer; its examples stay in the engine.
+
+    The headline stands before it: "Only 14 of them" is about something.
+    """
     if engine.one_state:
         asked = prompt.stated_inside(reading, evidence.text, question, draft)
-        return engine.log_odds(asked, cancel=cancel)
-    return _odds(engine, "stated", prompt.stated(evidence.text, question, draft), cancel)
+    elif draft in ("Yes.", "No."):
+        asked = prompt.stated(evidence.text, question, draft)
+    else:
+        asked = prompt.stated(f"{reading.article.title}. {evidence.text}", question, draft)
+    return engine.log_odds(asked, cancel=cancel)
 
 
 def ask_polarity(
@@ -200,6 +206,18 @@ _OF_THE_TEXT = re.compile(r"\b(?:articles?|text|passage|information|reports?)\b"
 def says_nothing(draft: str) -> bool:
     """Whether a draft only says that the article does not tell: no answer, however well that is borne out."""
     return bool(_SAYS_NOTHING.search(draft) and _OF_THE_TEXT.search(draft))
+
+
+_SILENT = re.compile(
+    r"\b(?:article|text|passage|report)s? (?:does|do|did|has|have)(?:n['’]t| not)"
+    r" (?:say|said|mention|state|specify|indicate|describe|report|tell|name)",
+    re.IGNORECASE,
+)
+
+
+def leaves_open(draft: str) -> bool:
+    """Whether a yes or no is only told for want of words about it: "No, the article does not say so"."""
+    return _SILENT.search(draft) is not None
 
 
 def named(question: str) -> bool:

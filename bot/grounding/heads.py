@@ -14,8 +14,10 @@ from importlib.resources import files
 from math import exp, log
 from typing import Any
 
+from bot import prompt
 from bot.models.base import Engine, Message
 from bot.prompts import load
+from bot.questions import Kind
 from store.errors import ConfigError
 
 
@@ -84,7 +86,7 @@ def heads_for(engine: Engine) -> Heads | None:
 
 @cache
 def _read(name: str) -> Heads | None:
-    path = files("bot.grounding") / "heads" / f"{name}.json"
+    path = files("bot.grounding") / "calibration" / f"{name}.probe.json"
     if not path.is_file():
         return None
     found = parse(json.loads(path.read_text("utf-8")), where=path.name)
@@ -136,3 +138,16 @@ def ask(
         return None
     scores = engine.scores(messages, heads.tokens, cancel)
     return None if scores is None else tuple(heads.log_odds(name, scores) for name in names)
+
+
+def beginnings(engine: Engine, kind: Kind | None = None) -> tuple[tuple[str, tuple[Message, ...]], ...]:
+    """The fixed beginnings of the checks that a question of this kind is put to, each with the name of its state.
+
+    Args:
+        kind: None for those of every kind.
+    """
+    by_head = heads_for(engine) is not None
+    wanted = {"stated", "answers", "polarity"} if by_head else {"stated", "answers"}
+    if kind is not None and by_head:
+        wanted = {"polarity"} if kind == "yes_no" else {"stated", "answers"}
+    return tuple(one for one in prompt.check_prefixes() if one[0] in wanted)

@@ -457,7 +457,9 @@ class EmbeddedEngine(Engine):
                 return
             written += event.get("tokens", ())
             if event.get("content"):
-                logprobs = tuple(one["logprob"] for one in probabilities if math.isfinite(one["logprob"]))
+                # After sampling, where scores are asked for, there are probabilities in place of their logarithms.
+                told = (one["logprob"] for one in probabilities if "logprob" in one)
+                logprobs = tuple(logprob for logprob in told if math.isfinite(logprob))
                 yield Piece(event["content"], logprobs)
             else:
                 yield Alive()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 from bot.about import Said, about_article, no_question, summary
+from store.loaders.shape import read_shape
 from store.types import Article, ArticleSummary, Published, Section
 from tests.fakes import article
 
@@ -85,3 +86,15 @@ def test_what_is_not_known_is_said_beside_what_is() -> None:
     assert said.reason is None
     assert "names no author" in said.text
     assert "2017" in said.text
+
+
+def test_a_caption_is_quoted_whole() -> None:
+    text = "Ferry\n\nThe ferry left.\n\nThe ferry at noon [Ana Ruiz/EPA]\n"
+    shaped = read_shape(text)
+    said = about_article(["caption"], replace(ferry(), title="Ferry", text=text, sections=shaped.sections))
+    assert said.text == "The ferry at noon [Ana Ruiz/EPA]"
+    assert said.statements[0].citations[0].quote == said.text
+
+
+def test_an_article_without_a_caption_says_so() -> None:
+    assert about_article(["caption"], ferry()).reason == "not_stated"

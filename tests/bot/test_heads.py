@@ -116,4 +116,4 @@ def test_a_broken_file_is_refused_by_name(broken: dict[str, Any]) -> None:
 def test_the_shipped_heads_fit_the_prompts_in_use() -> None:
     shipped = heads._read("qwen2.5-coder-1.5b")
     assert shipped is not None
-    assert set(shipped.heads) == {"answers", "stated", "yes", "no"}
+    assert set(shipped.heads) == {"answers", "yes", "no"}

@@ -130,6 +130,42 @@ def test_all_that_is_asked_of_an_article_is_found(question: str, kinds: tuple[st
     assert asked_of_article(kind_of(question), question) == kinds
 
 
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("What does the caption say?", "caption"),
+        ("What does the line under the photo say?", "caption"),
+        ("What is the photo caption?", "caption"),
+        ("What does the caption say about the dam?", "photo"),
+        ("Going by the caption, who is in the photo?", "photo"),
+    ],
+)
+def test_a_caption_is_asked_for_or_asked_about(question: str, kind: str) -> None:
+    assert kind_of(question) == kind
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "The 40-million deal: was that with Oresk?",
+        "The captain was hurt, right?",
+        "So the ferry has not sailed?",
+        "They signed in Kessandra, didn't they?",
+        "It was signed in May - is that so, is it true?",
+    ],
+)
+def test_a_statement_put_as_a_question_asks_for_yes_or_no(question: str) -> None:
+    assert kind_of(question) == "yes_no"
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["So who signed it?", "What kind of deal was it: was it big or small?", "Which ferry, the old one?"],
+)
+def test_what_asks_for_more_is_no_yes_or_no(question: str) -> None:
+    assert kind_of(question) != "yes_no"
+
+
 def test_whether_asks_for_yes_or_no() -> None:
     assert kind_of("Whether Oresk signed?") == "yes_no"
 

@@ -16,11 +16,10 @@ STORY = {
     "id": "t-01",
     "headline": "Ferry stays in port",
     "sentences": ["The ferry did not sail on Monday [4 May 2015].", "The harbour office blamed the wind."],
-    "answers": [{"sentence": 1, "question": "Why did the ferry not sail?", "gives": True}],
-    "stated": [
-        {"sentences": [0, 1], "question": "Who blamed the wind?", "answer": "The ferry.", "stated": False}
+    "polarity": [
+        {"sentences": [0], "question": "Did the ferry sail on Monday?", "truth": "no"},
+        {"sentences": [0, 1], "question": "Will it sail on Tuesday?", "truth": "untold"},
     ],
-    "polarity": [{"sentences": [0], "question": "Did the ferry sail on Monday?", "truth": "no"}],
 }
 TOKENS = (3, 5, 7, 9, 11, 13)
 ABOUT = {"model": "m", "digest": "d", "yes": [3], "no": [5]}
@@ -32,21 +31,21 @@ def written(folder: Path, *stories: object) -> Path:
     return path
 
 
-def test_a_story_gives_one_example_for_each_label(tmp_path: Path) -> None:
+def test_a_story_gives_one_example_for_each_question(tmp_path: Path) -> None:
     found = list(examples_of(written(tmp_path, STORY)))
-    assert [dict(e.right) for e in found] == [
-        {"answers": True},
-        {"stated": False},
-        {"yes": False, "no": True},
-    ]
+    assert [dict(e.right) for e in found] == [{"yes": False, "no": True}, {"yes": False, "no": False}]
     assert {e.group for e in found} == {"some:t-01"}
-    # The headline has the ferry, which the sentence lacks.
-    assert "Headline: Ferry stays in port\nSentence: The harbour office" in found[0].messages[-1].content
-    assert "Excerpt: The ferry did not sail" in found[1].messages[-1].content
+    assert "[4 May 2015]. The harbour office blamed the wind." in found[1].messages[-1].content
 
 
 @pytest.mark.parametrize(
-    "broken", [{}, {**STORY, "sentences": []}, {**STORY, "answers": [{"sentence": 0}]}, [1]]
+    "broken",
+    [
+        {},
+        {**STORY, "sentences": []},
+        {**STORY, "polarity": [{"sentences": [0], "question": "?", "truth": "so"}]},
+        [1],
+    ],
 )
 def test_a_line_that_is_no_story_is_refused_by_its_number(tmp_path: Path, broken: object) -> None:
     with pytest.raises(CasesRefused, match=r"some\.jsonl:2"):
@@ -55,10 +54,9 @@ def test_a_line_that_is_no_story_is_refused_by_its_number(tmp_path: Path, broken
 
 def test_every_shipped_story_is_whole() -> None:
     found = list(examples_of(PAIRS))
-    for check in CHECKS:
-        told = [e.right[check] for e in found if check in e.right]
-        assert len(told) >= 500
-        assert 0.25 <= sum(told) / len(told) <= 0.6
+    assert len(found) >= 1000
+    for check in ("yes", "no"):
+        assert sum(e.right[check] for e in found) / len(found) == pytest.approx(1 / 3, abs=0.03)
 
 
 def examples(n: int = 400) -> tuple[list[Example], np.ndarray]:
@@ -100,7 +98,7 @@ def test_an_engine_without_a_vocabulary_is_refused() -> None:
 
 
 def test_replies_are_kept_for_the_same_weights_only(tmp_path: Path) -> None:
-    (one,) = [e for e in examples_of(written(tmp_path, STORY)) if "answers" in e.right]
+    one, _ = examples_of(written(tmp_path, STORY))
 
     class Once(ScriptedEngine):
         def scores(self, messages: object, tokens: object, cancel: object = None) -> tuple[float, ...]:
