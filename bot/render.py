@@ -202,6 +202,13 @@ def quotes_to_terminal(quotes: Quotes) -> "Text":
     return out
 
 
+def understood_as(asked: str, read: str) -> str | None:
+    """A line for a question that was read otherwise than it was put; None where only case or marks differ."""
+    if re.findall(r"\w+", asked.casefold()) == re.findall(r"\w+", read.casefold()):
+        return None
+    return f"Understood as: {isolated(read)}"
+
+
 def why(answer: Answer) -> "Text":
     """What the decision was made from, for a reader who asks."""
     from rich.text import Text

@@ -149,11 +149,16 @@ def _ask_all(session: "Session", batch: str) -> int:
 
 
 def _answer(session: "Session", question: "Question") -> "Answer":
+    from bot.render import understood_as
     from bot.types import Finished, Retrieved
 
     cancel = threading.Event()
     try:
         for event in session.chain.events(question, cancel):
+            if isinstance(event, Retrieved) and (
+                line := understood_as(question.text, event.standalone_question)
+            ):
+                say(line)
             if isinstance(event, Retrieved) and sys.stderr.isatty():
                 titles = list(dict.fromkeys(hit.title for hit in event.hits))
                 more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""

@@ -113,7 +113,7 @@ class _Conversation:
             cancel.set()
 
     def _follow(self, text: str, cancel: threading.Event) -> None:
-        from bot.render import passages_to_terminal, shown, to_terminal
+        from bot.render import passages_to_terminal, shown, to_terminal, understood_as
         from bot.types import Finished, Question, Retrieved, TokenWritten, Turn
 
         out, draft = console(), console(stderr=True)
@@ -121,6 +121,8 @@ class _Conversation:
         writing = False
         with closing(self.session.chain.events(question, cancel)) as events:
             for event in events:
+                if isinstance(event, Retrieved) and (line := understood_as(text, event.standalone_question)):
+                    out.print(line, style="italic")
                 if isinstance(event, Retrieved) and event.hits:
                     out.print("Found:", passages_to_terminal(event.hits[:3]), sep="\n")
                 elif isinstance(event, TokenWritten) and draft.is_terminal:

@@ -29,6 +29,7 @@ class FakeSession:
     """Answers in the order it was told; an error among them is raised when its turn comes."""
 
     asked: list[Question]
+    read_as: str = ""
 
     def __init__(self, folder: Path, outcomes: Sequence[Outcome]) -> None:
         self.library = SimpleNamespace(path=folder)
@@ -41,7 +42,7 @@ class FakeSession:
         self.asked.append(question)
         self.cancelled.append(cancel)
         outcome = self.outcomes.pop(0)
-        yield Retrieved(question.text, (HIT,))
+        yield Retrieved(self.read_as or question.text, (HIT,))
         yield TokenWritten("Wrote")
         if isinstance(outcome, BaseException):
             raise outcome
@@ -97,6 +98,14 @@ def test_ask_prints_the_cited_answer(session: FakeSession, capsys: Captured) -> 
     assert out.startswith("The ferry carried 212 passengers. [1] (✓ supported)\n\n[1] “The ferry carried")
     assert "\x1b" not in out
     assert session.cancelled[0].is_set()
+
+
+def test_ask_tells_how_a_question_was_understood(session: FakeSession, capsys: Captured) -> None:
+    session.read_as = ANSWER.standalone_question
+    run(["ask", "How many did it carry?"])
+    told = capsys.readouterr()
+    assert "Understood as: How many passengers did the ferry carry?" in told.err
+    assert "Understood as" not in told.out
 
 
 def test_ask_keeps_a_record(session: FakeSession, library: Path) -> None:

@@ -17,6 +17,7 @@ from bot.render import (
     to_markdown,
     to_nodes,
     to_terminal,
+    understood_as,
 )  # fmt: skip
 from bot.types import Citation, Statement
 from tests.bot.samples import ABSTENTION, ANSWER, CITATION, answer_saying
@@ -135,3 +136,8 @@ def test_e17_control_characters_do_not_reach_the_screen() -> None:
 def test_e12_right_to_left_titles_are_isolated() -> None:
     assert isolated("خبر 7") == "\u2068خبر 7\u2069"
     assert isolated("a\u202e\nb") == "a b"
+
+
+def test_a_question_read_otherwise_is_told_so() -> None:
+    assert understood_as("wher was it signd", "where was it signed") == "Understood as: where was it signed"
+    assert understood_as("who signed", "Who signed?") is None
