@@ -269,7 +269,7 @@ def main(arguments: Sequence[str]) -> None:
 def fit_all(
     examples: Sequence[Example], raw: Matrix, tokens: Sequence[int], about: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The file of heads, as bot/grounding/heads.py reads it.
+    """The file of heads, as bot/grounding/heads.py reads it; a check without examples gets none.
 
     Args:
         raw: Scores, shape (examples, tokens).
@@ -282,6 +282,8 @@ def fit_all(
     heads, suites = {}, sorted({e.suite for e in examples})
     for check, name in CHECKS.items():
         rows = [i for i, e in enumerate(examples) if check in e.right]
+        if not rows:
+            continue
         some = [examples[i] for i in rows]
         head, unseen = judged(some, check, centred[rows], plain[rows])
         heads[check] = {

@@ -111,3 +111,9 @@ def test_replies_are_kept_for_the_same_weights_only(tmp_path: Path) -> None:
         assert list(asked.scores(engine, one.messages, (3, 5))) == [1.0, 2.0]
         asked.save()
     assert len(engine.calls) == 2
+
+
+def test_a_check_without_examples_gets_no_head() -> None:
+    made, raw = examples(60)
+    only = [Example(e.suite, e.group, (), {"yes": e.right["yes"]}) for e in made]
+    assert set(fit_all(only, raw, TOKENS, ABOUT)["heads"]) == {"yes"}
