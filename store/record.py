@@ -355,9 +355,9 @@ class Record:
 
     def words_of(self, words: Iterable[str]) -> frozenset[str]:
         """Those of some words, as the index spells them, that it has."""
-        listed = json.dumps(sorted(set(words)))
-        sql = "SELECT term FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))"
-        return frozenset(row["term"] for row in self._rows(sql, (listed,)))
+        # One by one: given a list, SQLite looks through the whole vocabulary.
+        sql = "SELECT term FROM vocabulary WHERE term = ?"
+        return frozenset(word for word in set(words) if self._rows(sql, (word,)))
 
     def vocabulary(self) -> frozenset[str]:
         """Every word of the index; kept until the record changes."""

@@ -168,3 +168,12 @@ def test_a_change_between_two_looks_at_the_vocabulary_loses_no_word(
         monkeypatch.setattr(record, "_rows", meanwhile)
         record._frequencies = (-1, {})
         assert record.lexical(["ship", "bank"], 5) == first
+
+
+def test_the_words_of_the_articles_are_known_and_follow_them(path: Path) -> None:
+    with Library.open(path, embedder=FakeEmbedder()) as library:
+        assert library.words_of(["bank", "bnak", ""]) == {"bank"}
+        assert "bank" in library.vocabulary()
+        remove(path, ["money"])
+        assert "bank" not in library.vocabulary()
+        assert library.words_of(["bank"]) == frozenset()
