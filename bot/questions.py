@@ -249,6 +249,9 @@ _TAIL = re.compile(
 )
 
 
+_FEWEST_WORDS = 2
+
+
 def without_courtesy(question: str) -> str:
     """The question that a polite one comes to: "I would be grateful if you could tell me who signed" asks who signed.
 
@@ -264,9 +267,6 @@ def without_courtesy(question: str) -> str:
     if bare == question or len(re.findall(r"\w+", bare)) < _FEWEST_WORDS:
         return question
     return f"{bare[0].upper()}{bare[1:].rstrip(' .?!')}?"
-
-
-_FEWEST_WORDS = 2
 
 
 def without_orders(question: str) -> str:

@@ -35,21 +35,23 @@ _ALSO = {
 }
 """Other names of a country that an article may use alone."""
 _NAMED = re.compile(
-    rf"(?<!\bin )(?<!\bat )(?<!\bto )(?<!\bnear )(?<!\bfrom )\b(?:{'|'.join(sorted(_COUNTRY, key=len, reverse=True))})(?:['’]s)?\b"
+    r"(?<!\bin )(?<!\bat )(?<!\bto )(?<!\bnear )(?<!\bfrom )"
+    rf"\b(?P<seat>{'|'.join(sorted(_COUNTRY, key=len, reverse=True))})(?:['’]s)?\b"
 )
 """Who acts, not where: "in Cairo" is no other word for "in Egypt"."""
 
 
 def spelt_out(question: str, library: Library) -> str:
     """The question with the country beside each seat of government that the articles never name, where they name the country."""
-    found = [(m, _COUNTRY[re.sub(r"['’]s$", "", m[0])]) for m in _NAMED.finditer(question)]
+    found = [(m, _COUNTRY[m["seat"]]) for m in _NAMED.finditer(question)]
     if not found:
         return question
-    terms = {term for m, country in found for name in (m[0], *_names(country)) for term in search_terms(name)}
+    terms = {
+        term for m, country in found for name in (m["seat"], *_names(country)) for term in search_terms(name)
+    }
     held = library.words_of(terms)
     for m, country in reversed(found):
-        seat = re.sub(r"['’]s$", "", m[0])
-        if held.issuperset(search_terms(seat)) or re.search(rf"\b{country}", question):
+        if held.issuperset(search_terms(m["seat"])) or re.search(rf"\b{country}", question):
             continue
         named = next((name for name in _names(country) if held.issuperset(search_terms(name))), None)
         if named:

@@ -33,17 +33,17 @@ def corrected(question: str, library: Library) -> str:
     found = list(_WORD.finditer(question))
     if not found or language_of(question) not in (None, "en"):
         return question
-    held = library.words_of({form for m in found for form in _forms(m[0].lower())})
-    unheld = [m for m in found if held.isdisjoint(_forms(m[0].lower()))]
-    strange = [m for m in unheld if not _in_dictionary(m[0].lower())]
+    # The dictionary takes a tenth of a second to load: "where" and "what" need none.
+    doubted = {m: _forms(m[0].lower()) for m in found if m[0].lower() not in _LITTLE}
+    held = library.words_of({form for forms in doubted.values() for form in forms})
+    strange = [m for m, forms in doubted.items() if held.isdisjoint(forms) and not _in_dictionary(forms)]
     if not strange or (len(strange) > _FOREIGN * len(found) and _is_foreign([m[0] for m in found])):
         return question
     ours = library.vocabulary()
     plain = [m for m in strange if m[0].islower() or m.start() == 0]
     meant = {m.start(): _nearest(m[0].lower(), ours) for m in plain}
-    if any(
-        meant.values()
-    ):  # careless: its names may be too, where the articles have one that is a letter away
+    # Careless: its names may be misspelt too, where the articles have one that is a letter away.
+    if any(meant.values()):
         for m in strange:
             if m not in plain:
                 meant[m.start()] = _nearest(m[0].lower(), ours, only_ours=True)
@@ -62,8 +62,8 @@ def _forms(word: str) -> tuple[str, ...]:
     return (*stems, *search_terms(word), word.replace("is", "iz"), word.replace("our", "or"))
 
 
-def _in_dictionary(word: str) -> bool:
-    return any(_dictionary("en")[form] for form in _forms(word))
+def _in_dictionary(forms: Collection[str]) -> bool:
+    return any(_dictionary("en")[form] for form in forms)
 
 
 def _is_foreign(words: Collection[str]) -> bool:
@@ -96,9 +96,7 @@ def _nearest(word: str, ours: frozenset[str], *, only_ours: bool = False) -> str
 
 
 @cache
-def _dictionary(
-    language: str,
-) -> Any:  # Any: spellchecker is imported when a word is neither in the articles nor short
+def _dictionary(language: str) -> Any:  # Any: spellchecker is imported when needed
     """Words of a language to how often they are used, 0 for others."""
     from spellchecker import SpellChecker
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,10 @@ Articles = Annotated[
     Path | None, typer.Option("--articles", help="Articles in place of the articles.jsonl beside the cases.")
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the results; an interrupted run goes on there.")]
+_HANDED_ON: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "add_help_option": False,
+}
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run, or one model's results file in it.")]
 
 
@@ -186,27 +190,28 @@ def gate(
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
+    **_HANDED_ON,
     epilog="Example: citewire eval fit runs/deal",
 )
 def fit(context: typer.Context) -> None:
     """Fit a model's calibration to graded answers."""
-    import importlib
-
-    importlib.import_module("evals.fit").main(context.args)
+    _hand_on("evals.fit", context)
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
+    **_HANDED_ON,
     epilog="Example: citewire eval heads --model embedded:qwen2.5-coder-1.5b --cases deal",
 )
 def heads(context: typer.Context) -> None:
     """Fit what a model's checks are read by to labelled pairs."""
+    _hand_on("evals.heads", context)
+
+
+def _hand_on(module: str, context: typer.Context) -> None:
+    """To the `main` of a module that reads its own arguments and help; it loads scipy, which no other command needs."""
     import importlib
 
-    importlib.import_module("evals.heads").main(context.args)
+    importlib.import_module(module).main(context.args)
 
 
 def _show_fresh(spec: str, cases: "tuple[Case, ...]", library: Path, count: int, shared_s: float) -> None:

@@ -107,11 +107,11 @@ def fit(
         )
     raw, mean, scale = _columns(graded, names)
     x = (raw - mean) / scale
-    folds = np.array([int(hashlib.sha256(g.id.encode()).hexdigest(), 16) % 5 for g in graded])
+    folds = np.array([fold_of(g.id) for g in graded])
     ridge = min((0.3, 1.0, 3.0, 10.0), key=lambda r: _loss(y, _held_out(x, y, folds, r)))
     judged = _held_out(x, y, folds, ridge)
     threshold = max(at_least, _balanced(y, judged))
-    weights = _solve(x, y, ridge)
+    weights = solve(x, y, ridge, _balancing(y))
     shown = np.array(
         [
             not g.checks.get("missing") and (gate is None or gate.probability(g.checks) >= gate.threshold)
@@ -165,16 +165,30 @@ def _columns(graded: Sequence[Graded], names: Sequence[str]) -> tuple[Matrix, Ma
     return np.column_stack(columns), np.array(means), np.array(scales)
 
 
-def _solve(x: Matrix, y: Matrix, ridge: float) -> Matrix:
+def fold_of(id: str) -> int:
+    """Which of five folds a case is judged in: always the same one."""
+    return int(hashlib.sha256(id.encode()).hexdigest(), 16) % 5
+
+
+def _balancing(y: Matrix) -> Matrix:
+    """Weights with which right and wrong attempts count the same together."""
+    return np.asarray(np.where(y == 1, len(y) / (2 * y.sum()), len(y) / (2 * (1 - y).sum())))
+
+
+def solve(x: Matrix, y: Matrix, ridge: float, weight: Matrix) -> Matrix:
+    """Logistic regression with a ridge: the intercept, which is not penalised, then one weight a column.
+
+    Args:
+        weight: How much each row counts.
+    """
     design = np.column_stack([np.ones(len(x)), x])
-    weight = np.where(y == 1, len(y) / (2 * y.sum()), len(y) / (2 * (1 - y).sum()))
 
     def objective(w: Matrix) -> tuple[float, Matrix]:
-        p = expit(design @ w)
+        z = design @ w
         penalty = ridge * w.copy()
         penalty[0] = 0.0
-        loss = -np.sum(weight * (y * np.log(p + 1e-12) + (1 - y) * np.log(1 - p + 1e-12))) + 0.5 * penalty @ w
-        return float(loss), design.T @ (weight * (p - y)) + penalty
+        loss = np.sum(weight * np.logaddexp(0, np.where(y == 1, -z, z))) + 0.5 * penalty @ w
+        return float(loss), design.T @ (weight * (expit(z) - y)) + penalty
 
     return np.asarray(minimize(objective, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x)
 
@@ -184,7 +198,7 @@ def _held_out(x: Matrix, y: Matrix, folds: NDArray[np.int_], ridge: float) -> Ma
     for fold in range(5):
         out = folds == fold
         if out.any() and min(y[~out].sum(), (1 - y[~out]).sum()) > 0:
-            w = _solve(x[~out], y[~out], ridge)
+            w = solve(x[~out], y[~out], ridge, _balancing(y[~out]))
             judged[out] = expit(w[0] + x[out] @ w[1:])
     return judged
 

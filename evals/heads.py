@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
 
 from bot import prompt
 from bot.grounding.checks import headline_for
@@ -26,7 +25,7 @@ from bot.grounding.heads import current
 from bot.models.base import Engine, EngineOptions, Message
 from bot.models.opening import open_engine
 from evals.errors import CasesRefused
-from evals.fit import auc
+from evals.fit import auc, fold_of, solve
 
 PAIRS = Path(__file__).parent / "pairs" / "stories.jsonl"
 Check = Literal["answers", "yes", "no"]
@@ -155,15 +154,7 @@ def fit_head(centred: Matrix, plain: Matrix, y: Matrix, weight: Matrix) -> Fitte
     spread, by = along.std(axis=0), plain.std() / TRUST
     x = np.column_stack([along / spread, (plain - plain.mean()) / by])
 
-    def objective(w: Matrix) -> tuple[float, Matrix]:
-        z = x @ w[1:] + w[0]
-        loss = np.sum(weight * np.logaddexp(0, np.where(y > 0, -z, z))) + RIDGE / 2 * w[1:] @ w[1:]
-        gap = weight * (expit(z) - y)
-        return float(loss), np.concatenate([[gap.sum()], x.T @ gap + RIDGE * w[1:]])
-
-    w = minimize(
-        objective, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 1000}
-    ).x
+    w = solve(x, y, RIDGE, weight)
     weights, odds = axes.T @ (w[1:-1] / spread), float(w[-1] / by)
     return Fitted(weights, odds, float(w[0] - middle @ weights - odds * plain.mean()))
 
@@ -177,7 +168,7 @@ def judged(
     # A suite of many cases counts more than one of few, but not by as much.
     weight = np.array([suites.count(s) ** -0.5 for s in suites])
     weight /= weight.mean()
-    folds = np.array([int(hashlib.sha256(e.group.encode()).hexdigest(), 16) % 5 for e in examples])
+    folds = np.array([fold_of(e.group) for e in examples])
     unseen = np.zeros(len(y))
     for fold in range(5):
         out = folds == fold
@@ -191,6 +182,7 @@ def examples_of_suite(name: str) -> Iterator[Example]:
     A sentence answers where it would be graded as a right answer. Yes-or-no questions, false premises and disputes, which
     no sentence answers by itself, are left out.
     """
+    from bot.answering import ChainOptions
     from bot.candidates import find_candidates
     from bot.grounding.attempt import that_may_answer
     from bot.grounding.evidence import rank_sentences
@@ -203,12 +195,12 @@ def examples_of_suite(name: str) -> Iterator[Example]:
     suite = load_suite(name)
     bench = LocalWorkbench(suite.worlds)
     for case in suite.cases:
-        if case.holdout or case.abstain_ok or case.type == "conflict" or kind_of(case.question) == "yes_no":
+        if case.holdout or case.abstain_ok or case.history or case.type == "conflict":
             continue
-        if case.history:
+        if kind_of(case.question) == "yes_no":
             continue
         library = bench.library(case.world)
-        hits = bench.search(case.world, case.question, 10, case.as_of)
+        hits = bench.search(case.world, case.question, ChainOptions().k, case.as_of)
         for candidate in find_candidates(case.question, hits, library, most=1):
             reading = candidate.reading
             weights = Weights(s.read_as for s in reading.sentences)

@@ -355,9 +355,9 @@ class Record:
 
     def words_of(self, words: Iterable[str]) -> frozenset[str]:
         """Those of some words, as the index spells them, that it has."""
-        # One by one: given a list, SQLite looks through the whole vocabulary.
-        sql = "SELECT term FROM vocabulary WHERE term = ?"
-        return frozenset(word for word in set(words) if self._rows(sql, (word,)))
+        wanted = set(words)
+        frequencies = self._counted(wanted)
+        return frozenset(word for word in wanted if word and frequencies[word])
 
     def vocabulary(self) -> frozenset[str]:
         """Every word of the index; kept until the record changes."""
@@ -373,17 +373,8 @@ class Record:
 
         The commonest words of a large library are left out: they cost the most time and tell the least.
         """
-        # Other threads search and refresh at the same time: each works on the one dictionary it took.
-        changes = self.changes()
-        at, frequencies = self._frequencies
-        if at != changes:
-            frequencies = {"": int(self._one("SELECT count(*) FROM passages"))}
-            self._frequencies = (changes, frequencies)
+        frequencies = self._counted(terms)
         total = frequencies[""]
-        for term in terms:
-            if term not in frequencies:
-                rows = self._rows("SELECT doc FROM vocabulary WHERE term = ?", (term,))
-                frequencies[term] = int(rows[0][0]) if rows else 0
         rarest = sorted((frequencies[term], term) for term in terms if frequencies[term])
         kept: dict[str, int] = {}
         for frequency, term in rarest:
@@ -394,6 +385,20 @@ class Record:
                 break
             kept[term] = frequency
         return kept
+
+    def _counted(self, terms: Iterable[str]) -> dict[str, int]:
+        """In how many passages each of these stands, and how many passages there are under ""; kept until the record changes."""
+        # Other threads search and refresh at the same time: each works on the one dictionary it took.
+        changes = self.changes()
+        at, frequencies = self._frequencies
+        if at != changes:
+            frequencies = {"": int(self._one("SELECT count(*) FROM passages"))}
+            self._frequencies = (changes, frequencies)
+        for term in terms:  # one by one: given a list, SQLite looks through the whole vocabulary
+            if term not in frequencies:
+                rows = self._rows("SELECT doc FROM vocabulary WHERE term = ?", (term,))
+                frequencies[term] = int(rows[0][0]) if rows else 0
+        return frequencies
 
     # --- writing
 

@@ -290,17 +290,18 @@ def _yes_no(d: _Drafted) -> Attempt:
         return _checked(d, None)
     yes, no = told
     verdict = judge(yes, no, d.calibration.polarity)
-    accepted = verdict.margin >= 0.0
+    accepted, telling = verdict.margin >= 0.0, top
     if accepted and verdict.word == "yes":
         # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
         top = tuple(s for s in top if s in naming) or top
         accepted = top[0] in naming
-        top = tuple(s for s in top if tells_of_it(d.question, s, d.reading)) or top
+        telling = tuple(s for s in top if tells_of_it(d.question, s, d.reading))
+        top = telling or top
     decides = _deciding(d, top, verdict.word) if accepted else top[0]
     sure = verdict.probability >= d.calibration.polarity.sure
     if verdict.word == "yes" and not sure and heads_for(d.engine) is None:
         # Of whom it names it may tell another thing altogether.
-        accepted = accepted and tells_of_it(d.question, decides, d.reading)
+        accepted = accepted and bool(telling)
     if verdict.word == "no" and not sure:
         # "No, the article does not say so" is no answer but the want of one.
         accepted = accepted and not leaves_open(d.draft)

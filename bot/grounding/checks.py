@@ -2,14 +2,13 @@
 
 import re
 import threading
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from bot import prompt
 from bot.grounding import heads
 from bot.grounding.evidence import Evidence
 from bot.grounding.words import Weights, content_words, name_words, names, numbers
-from bot.models.base import Engine, Message
+from bot.models.base import Engine
 from bot.questions import Kind, language_of
 from bot.reading import Reading, Sentence
 from store.dates import DAY_NAMES
@@ -104,14 +103,6 @@ def ask_polarity(
     return None if told is None else (told[0], told[1])
 
 
-def _odds(
-    engine: Engine, check: str, asked: Sequence[Message], cancel: threading.Event | None
-) -> float | None:
-    """By the head that was fitted to a check, else of Yes against No."""
-    told = heads.ask(engine, (check,), asked, cancel)
-    return told[0] if told is not None else engine.log_odds(asked, cancel=cancel)
-
-
 def ask_answers(
     engine: Engine, reading: Reading, words: str, question: str, cancel: threading.Event | None
 ) -> float | None:
@@ -121,8 +112,9 @@ def ask_answers(
     """
     if engine.one_state:
         return engine.log_odds(prompt.answers_inside(reading, words, question), cancel=cancel)
-    headline = headline_for(reading.article.title, words, question)
-    return _odds(engine, "answers", prompt.answers(headline, words, question), cancel)
+    asked = prompt.answers(headline_for(reading.article.title, words, question), words, question)
+    told = heads.ask(engine, ("answers",), asked, cancel)
+    return told[0] if told is not None else engine.log_odds(asked, cancel=cancel)
 
 
 def headline_for(title: str, words: str, question: str) -> str:

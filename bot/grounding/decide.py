@@ -84,6 +84,15 @@ class Calibration:
         return 1 / (1 + exp(-total))
 
 
+FOLDER = files("bot.grounding") / "calibration"
+"""What is fitted to a model, by the name of its file."""
+
+
+def file_stem(spec: str) -> str:
+    """What the files fitted to a model begin with."""
+    return spec.partition(":")[2].replace("/", "-").replace(":", "-")
+
+
 @cache
 def calibration_for(
     model: str, *, log_odds: bool = True, inside: bool = False, heads: bool = False
@@ -94,13 +103,12 @@ def calibration_for(
         inside: The checks stand behind the article (`Engine.one_state`), which gives other log-odds.
         heads: The checks are read by fitted heads (`bot/grounding/heads.py`), which give others again.
     """
-    folder = files("bot.grounding") / "calibration"
-    name = model.partition(":")[2].replace("/", "-").replace(":", "-")
+    name = file_stem(model)
     how = ".heads" if heads else ".inside" if inside else ""
     known = [f"{name}{how}.json", *([] if heads else [f"default{how}.json"])]
     wanted = known if log_odds else ["words-only.json"]
     for candidate in wanted:
-        path = folder / candidate
+        path = FOLDER / candidate
         if path.is_file():
             return parse(json.loads(path.read_text("utf-8")), where=candidate)
     raise ConfigError(f"No calibration file {wanted[-1]} in bot/grounding/calibration; reinstall citewire")

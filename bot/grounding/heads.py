@@ -7,15 +7,16 @@ model's weights and one version of a prompt; with any other the plain log-odds d
 """
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from math import exp, log
 from typing import Any
 
 from bot import prompt
+from bot.grounding.decide import FOLDER, file_stem
 from bot.models.base import Engine, Message
+from bot.models.odds import log_sum
 from bot.prompts import load
 from bot.questions import Kind
 from store.errors import ConfigError
@@ -68,25 +69,20 @@ class Heads:
 
     def plain(self, scores: Sequence[float]) -> float:
         """Natural-log odds of Yes against No."""
-        return _log_sum([scores[i] for i in self.yes]) - _log_sum([scores[i] for i in self.no])
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    top = max(values)
-    return top + log(sum(exp(v - top) for v in values))
+        return log_sum([scores[i] for i in self.yes]) - log_sum([scores[i] for i in self.no])
 
 
 def heads_for(engine: Engine) -> Heads | None:
     """Those fitted to the engine's very weights and to the prompts as they are; None where there are none."""
     if engine.one_state:
         return None
-    found = _read(engine.spec.partition(":")[2].replace("/", "-").replace(":", "-"))
+    found = _read(file_stem(engine.spec))
     return found if found is not None and found.digest == engine.digest else None
 
 
 @cache
 def _read(name: str) -> Heads | None:
-    path = files("bot.grounding") / "calibration" / f"{name}.probe.json"
+    path = FOLDER / f"{name}.probe.json"
     if not path.is_file():
         return None
     found = parse(json.loads(path.read_text("utf-8")), where=path.name)
@@ -94,9 +90,9 @@ def _read(name: str) -> Heads | None:
     return None if outdated else found
 
 
-def current(prompt: str) -> str:
+def current(name: str) -> str:
     """A prompt's name with the version in use."""
-    return f"{prompt} {load(prompt).version}"
+    return f"{name} {load(name).version}"
 
 
 def parse(raw: Mapping[str, Any], *, where: str) -> Heads:
@@ -130,7 +126,7 @@ def parse(raw: Mapping[str, Any], *, where: str) -> Heads:
 
 
 def ask(
-    engine: Engine, names: Sequence[str], messages: Sequence[Message], cancel: Any = None
+    engine: Engine, names: Sequence[str], messages: Sequence[Message], cancel: threading.Event | None
 ) -> tuple[float, ...] | None:
     """Log-odds by each of these heads, from one call; None where the engine has none of them or was cancelled."""
     heads = heads_for(engine)
@@ -146,8 +142,11 @@ def beginnings(engine: Engine, kind: Kind | None = None) -> tuple[tuple[str, tup
     Args:
         kind: None for those of every kind.
     """
-    by_head = heads_for(engine) is not None
-    wanted = {"stated", "answers", "polarity"} if by_head else {"stated", "answers"}
-    if kind is not None and by_head:
-        wanted = {"polarity"} if kind == "yes_no" else {"stated", "answers"}
+    of_answers, of_yes_no = {"stated", "answers"}, {"polarity"}
+    if heads_for(engine) is None:
+        wanted = of_answers
+    elif kind is None:
+        wanted = of_answers | of_yes_no
+    else:
+        wanted = of_yes_no if kind == "yes_no" else of_answers
     return tuple(one for one in prompt.check_prefixes() if one[0] in wanted)

@@ -26,5 +26,10 @@ def _log_sum(known: Sequence[tuple[str, float]], wanted: Sequence[str], floor: f
     found = [logprob for token, logprob in known if token in wanted]
     if not found:
         return floor
-    top = max(found)
-    return top + math.log(sum(math.exp(logprob - top) for logprob in found))
+    return log_sum(found)
+
+
+def log_sum(values: Sequence[float]) -> float:
+    """The logarithm of the sum of what these are the logarithms of."""
+    top = max(values)
+    return top + math.log(sum(math.exp(value - top) for value in values))
