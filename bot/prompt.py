@@ -18,6 +18,7 @@ from bot.types import Turn
 _ROLE_LINE = re.compile(r"^## (system|user|assistant)\n", re.MULTILINE)
 NAMES = (
     "read",
+    "opening",
     "draft",
     "tasks",
     "stated",
@@ -67,9 +68,50 @@ def _until_mark(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return (*before, replace(last, content=last.content.partition(_MARK)[0].rstrip()))
 
 
-def draft(reading: Reading, question: str, kind: str) -> tuple[Message, ...]:
-    asked = _messages("draft", question=question, task=_tasks().get(kind, ""))
-    return reading_prefix(reading) + tuple(replace(m, content=m.content.strip()) for m in asked)
+def draft(reading: Reading, question: str, kind: str, *, recited: bool = False) -> tuple[Message, ...]:
+    """Asks for an answer.
+
+    Args:
+        recited: The model was asked before, and recited the article.
+    """
+    tasks = [_tasks().get(kind, ""), _tasks()["recited"] if recited else ""]
+    asked = _messages("draft", question=question, task="\n".join(filter(None, tasks)))
+    before = reading_prefix(reading) + opening(reading)
+    return before + tuple(replace(m, content=m.content.strip()) for m in asked)
+
+
+_DATED = 2
+"""Dates that are asked for in the opening at the most."""
+
+
+def opening(reading: Reading) -> tuple[Message, ...]:
+    """Questions about the article with the answers that the program knows, as if they had been asked first.
+
+    They are read with the article and cost nothing when the reader asks. Of 92 drafts about the deal 65 were right without
+    them and 74 with them: a small model that has answered nothing yet sometimes recites a paragraph.
+    """
+    published = reading.article.published
+    dates: dict[str, str] = {}
+    for phrase, meaning in (date for sentence in reading.sentences for date in sentence.dates):
+        dates.setdefault(meaning, phrase)
+    known = [("length", {"words": str(len(reading.text.split()))})]
+    if published:
+        known.append(("published", {"published": f"{published.date.day} {published.date:%B %Y}"}))
+    for meaning, phrase in list(dates.items())[:_DATED]:
+        known.append(("dated", {"phrase": phrase, "meaning": meaning}))
+    turns = []
+    for name, values in known:
+        asked, told = _opening()[name]
+        turns.append(Message("user", f"Question: {asked.substitute(values)}"))
+        turns.append(Message("assistant", told.substitute(values)))
+    return tuple(turns)
+
+
+@cache
+def _opening() -> dict[str, tuple[Template, Template]]:
+    lines = (line.split(": ", 1) for line in load("opening").text.splitlines())
+    pairs = ((name, pair.split(" | ")) for name, pair in lines)
+    return {name: (Template(asked), Template(told)) for name, (asked, told) in pairs}
 
 
 @cache

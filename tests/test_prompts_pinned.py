@@ -14,6 +14,7 @@ RELEASED = {
     "draft/v1": "fcfd7fa3a784c8973572b52860a896e70ccd49a0357de5a907f581abe2b9269f",
     "draft/v2": "79c3cd0f8a34fed4dab0ea866779f5b3cc9c1c701854299adb264425525b60a0",
     "draft/v3": "6c0f21d30c179f2f22a9622c47477f323971ab6e3c516d2976cc54a88b63ef57",
+    "opening/v1": "8a9a9e1929f21e8a5884b61ca7849dbf5acc036f67966dec4391ece50eb035a1",
     "polarity/v1": "2fdf8a84623a4382c6e29e3939525ef36de45b19fd5b663865c63e259290052f",
     "read/v1": "8bc4ae61eee6a028bd6bbcb3fc3fafcf19534423778f080bf2cfade73fc00511",
     "read/v2": "38060e46fe21f20baee053f27c43ace759e6eb2cfece2668a5ba4ca5da7b0787",
@@ -22,6 +23,7 @@ RELEASED = {
     "stated_inside/v1": "3b461d803eafeac9f0ec7a851ca35d03d170b8276498fea6a5eda5c1244be01b",
     "tasks/v1": "646a55eabecb5b770a4549ac186677d9b62d9cd793145ed754457459fc9c97ff",
     "tasks/v2": "ba91c9d4045dc696f68a553c761bb206ab564ef48e9fed251cf6602dc2fde513",
+    "tasks/v3": "792383efa14494420d89a83e948ea19e36c27ded60bd4fbb064b060983ea88b2",
     "truth/v1": "90cb5ab3afb8007a8136b7d0cecdf7386d2bded6fe482dcdce4f3fd1890d74c0",
 }
 """Prompt and version to the SHA-256 of its file. A new version is added here; a line here is never changed."""

@@ -20,11 +20,12 @@ from bot.grounding.checks import (
     says_nothing,
     tells_of_it,
 )
+from bot.grounding.counting import counted
 from bot.grounding.decide import Calibration, calibration_for
 from bot.grounding.evidence import THIN, Evidence, evidence_of, find_evidence, rank_sentences
 from bot.grounding.heads import beginnings, heads_for
 from bot.grounding.polarity import Word, judge, worded
-from bot.grounding.statements import markers_in, without_markers
+from bot.grounding.statements import markers_in, split_draft, without_markers
 from bot.grounding.words import Weights, content_words, quotes_in, stands_in
 from bot.models.base import Engine, Limits, Reply
 from bot.questions import Kind, language_of
@@ -103,20 +104,23 @@ def attempt(
     """
     reply: Reply | None = None
     engine.prepare(prompt.kept_beginning(reading), reading.key, cancel)
-    for piece in engine.stream(
-        prompt.draft(reading, question, kind),
-        LIST_LIMITS if kind == "list" else DRAFT_LIMITS,
-        cancel,
-    ):
+    limits = LIST_LIMITS if kind == "list" else DRAFT_LIMITS
+    for piece in engine.stream(prompt.draft(reading, question, kind), limits, cancel):
         if isinstance(piece, Reply):
             reply = piece
         else:
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
+    if kind != "quote" and recites(reply.text, reading):
+        again = engine.stream(prompt.draft(reading, question, kind, recited=True), limits, cancel)
+        reply = next(piece for piece in again if isinstance(piece, Reply))
     for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
-    draft = without_markers(reply.text).strip()
     weights = Weights(s.read_as for s in reading.sentences)
+    draft = without_markers(reply.text).strip()
+    listing = counted(question, draft, reading.sentences, weights)
+    if listing is not None:
+        draft = listing.answer
     drafted = _Drafted(
         engine, reading, question, kind, draft, reply, weights, calibration, similarities, cancel
     )
@@ -124,6 +128,13 @@ def attempt(
     yield replace(
         finished, checks=replace(finished.checks, similarity=similarity), unresolved=markers_in(reply.text)
     )
+
+
+def recites(draft: str, reading: Reading) -> bool:
+    """Whether a draft is the article read out, two sentences of it or more: what a small model does that found no answer."""
+    said = split_draft(draft)
+    texts = (reading.text, reading.article.text)  # with its dates worked out, and without
+    return len(said) > 1 and all(any(stands_in(s, text) for text in texts) for s in said[:2])
 
 
 @dataclass(frozen=True, slots=True)

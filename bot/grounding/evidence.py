@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.grounding.counting import lengths
 from bot.grounding.words import Weights, content_words, counts, name_words, names, numbers
 from bot.questions import kind_of
 from bot.reading import Sentence
@@ -191,7 +192,7 @@ def rank_sentences(
 def _missing(
     draft: str, question: str, picked: Sequence[Sentence], covered: frozenset[str]
 ) -> tuple[str, ...]:
-    told = frozenset().union(*(numbers(s.read_as) for s in picked)) | numbers(question)
+    told = frozenset().union(*(numbers(s.read_as) for s in picked)) | numbers(question) | lengths(picked)
     known = covered | frozenset(content_words(question))
     lacking = [n.text for n in names(draft) if not n.words <= known]
     lacking += sorted(numbers(draft) - told)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from bot.grounding.counting import Listing, listings
 from bot.grounding.evidence import THIN, Evidence, find_evidence
-from bot.grounding.words import Weights, content_words, quotes_in, stands_in
+from bot.grounding.words import Weights, content_words, numbers, quotes_in, stands_in
 from bot.reading import Reading, Sentence
 from bot.types import Citation, CitationKind, Statement, Support
 from store.chunking import sentences as sentence_spans
@@ -105,9 +106,12 @@ def _in_quotes(text: str) -> str:
 
 def cite(article: Article, sentence: Sentence, text: str) -> Citation:
     """A citation of this sentence for a statement; its words are cut from the record."""
-    kind = _kind(text, sentence)
+    listing = _counted_in(text, sentence)
+    kind: CitationKind = "computed" if listing is not None else _kind(text, sentence)
     note = None
-    if kind == "computed":
+    if listing is not None:
+        note = f"counted: {'; '.join(listing.names)}"
+    elif kind == "computed":
         published = article.published
         worked = "; ".join(f"“{phrase}” is {meaning}" for phrase, meaning in sentence.dates)
         note = (
@@ -163,6 +167,12 @@ def _kind(text: str, sentence: Sentence) -> CitationKind:
     ours, theirs = fold(text).split(), fold(sentence.text).split()
     run = SequenceMatcher(None, ours, theirs, autojunk=False).find_longest_match()
     return "quoted" if run.size >= max(3, len(ours) // 2) else "stated"
+
+
+def _counted_in(text: str, sentence: Sentence) -> Listing | None:
+    """The sentence's list whose length the text gives, where the sentence does not give it itself."""
+    said = numbers(text) - numbers(sentence.read_as)
+    return next((one for one in listings((sentence,)) if str(len(one.names)) in said), None)
 
 
 def _false_quotes(text: str, article: Article) -> tuple[str, ...]:

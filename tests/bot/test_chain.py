@@ -78,6 +78,28 @@ def test_a_rejected_draft_is_an_abstention_with_what_was_found(library: Library)
     check_offsets(library, answer)
 
 
+def test_a_draft_that_recites_the_article_is_asked_for_once_more(library: Library) -> None:
+    text = library.article("ferry").text
+    engine = ScriptedEngine(replies=(text, FERRY_ANSWER), odds=(SURE,))
+    answer = ask(library, engine, FERRY_QUESTION)
+    assert answer.draft == FERRY_ANSWER
+    first, second = (c.messages[-1].content for c in engine.calls if c.kind == "stream")
+    assert second.removeprefix(first).strip() == "Do not recite the article. Answer in one short sentence."
+
+
+@pytest.mark.parametrize(
+    "question", [FERRY_QUESTION, "What exactly did the mayor say about the ferry? Give the quote."]
+)
+def test_one_sentence_of_the_article_is_no_recital_and_a_quote_may_be_long(
+    library: Library, question: str
+) -> None:
+    text = library.article("ferry").text
+    draft = text if "quote" in question else text.splitlines()[0]
+    engine = ScriptedEngine(replies=(draft,), odds=(SURE,))
+    AnswerChain(library, engine, ChainOptions(most_articles=1)).invoke(question)
+    assert kinds(engine).count("stream") == 1
+
+
 def judging(draft: str, *, answers: float, rest: float) -> ScriptedEngine:
     """Writes the draft; the check of single sentences gives `answers`, every other check `rest`."""
 
