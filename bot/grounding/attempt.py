@@ -112,8 +112,10 @@ def attempt(
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
     if kind != "quote" and recites(reply.text, reading):
-        again = engine.stream(prompt.draft(reading, question, kind, recited=True), limits, cancel)
-        reply = next(piece for piece in again if isinstance(piece, Reply))
+        # To its end: until then the engine serves no other call.
+        *_, last = engine.stream(prompt.draft(reading, question, kind, recited=True), limits, cancel)
+        assert isinstance(last, Reply), "an engine ends every stream with a Reply"
+        reply = last
     for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
     weights = Weights(s.read_as for s in reading.sentences)

@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from bot.answering import checked
 from bot.chain import AnswerChain, ChainOptions
 from bot.errors import ModelUnavailable, QuestionRefused
-from bot.models.base import Limits, Message, Reply
+from bot.models.base import Limits, Message, PrefixState, Reply
 from bot.models.scripted import ScriptedEngine
 from bot.questions import MAX_QUESTION_CHARS
 from bot.types import Finished, Question, Retrieved, StatementReady, TokenWritten, Turn
@@ -78,9 +78,28 @@ def test_a_rejected_draft_is_an_abstention_with_what_was_found(library: Library)
     check_offsets(library, answer)
 
 
+class OneAtATime(ScriptedEngine):
+    """Serves no call before the last one was read to its end, as an engine with one slot."""
+
+    begun = ended = 0
+
+    def stream(
+        self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
+    ) -> Iterator[str | Reply]:
+        self.begun += 1
+        yield from super().stream(messages, limits, cancel)
+        self.ended += 1
+
+    def prepare(
+        self, prefix: Sequence[Message], key: str, cancel: threading.Event | None = None
+    ) -> PrefixState:
+        assert self.begun == self.ended
+        return super().prepare(prefix, key, cancel)
+
+
 def test_a_draft_that_recites_the_article_is_asked_for_once_more(library: Library) -> None:
     text = library.article("ferry").text
-    engine = ScriptedEngine(replies=(text, FERRY_ANSWER), odds=(SURE,))
+    engine = OneAtATime(replies=(text, FERRY_ANSWER), odds=(SURE,))
     answer = ask(library, engine, FERRY_QUESTION)
     assert answer.draft == FERRY_ANSWER
     first, second = (c.messages[-1].content for c in engine.calls if c.kind == "stream")
