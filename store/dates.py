@@ -43,7 +43,8 @@ _BARE_MONTH = (
     rf"(?:(?:in|since|until) {_MONTH}|(?:by|during|early|late|mid|last|this|next)[ -]{_NAME})(?![ ]?\d)"
 )
 _DAY_OF_MONTH = rf"(?:on |since |until |by )?(?:{_NAME} {_NUMBER}|{_NUMBER}(?: of)? {_NAME})"
-_NEAR_DAYS = "today|tonight|yesterday|tomorrow|last night|this (?:morning|afternoon|evening)"
+# "Today's coast" is that of our times.
+_NEAR_DAYS = "today(?!['\u2019]s)|tonight|yesterday|tomorrow|last night|this (?:morning|afternoon|evening)"
 _NEAR_DAY = re.compile(_NEAR_DAYS, re.IGNORECASE)
 _QUOTATION = re.compile('["\u201c][^"\u201c\u201d\n]*(?:["\u201d]|$)', re.MULTILINE)
 _RELATIVE = re.compile(

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from bot import prompt
 from bot.grounding.checks import (
@@ -111,7 +112,7 @@ def attempt(
         else:
             yield piece
     assert reply is not None, "an engine ends every stream with a Reply"
-    if kind != "quote" and recites(reply.text, reading):
+    if recites(reply.text, reading, more_than=_QUOTED if kind == "quote" else 1):
         # To its end: until then the engine serves no other call.
         *_, last = engine.stream(prompt.draft(reading, question, kind, recited=True), limits, cancel)
         assert isinstance(last, Reply), "an engine ends every stream with a Reply"
@@ -132,11 +133,17 @@ def attempt(
     )
 
 
-def recites(draft: str, reading: Reading) -> bool:
-    """Whether a draft is the article read out, two sentences of it or more: what a small model does that found no answer."""
+_QUOTED = 2
+"""Sentences in a row that somebody asked for in the article's words may well be."""
+
+
+def recites(draft: str, reading: Reading, *, more_than: int = 1) -> bool:
+    """Whether a draft is the article read out, for more than so many sentences: what a small model does that found no answer."""
     said = split_draft(draft)
     texts = (reading.text, reading.article.text)  # with its dates worked out, and without
-    return len(said) > 1 and all(any(stands_in(s, text) for text in texts) for s in said[:2])
+    return len(said) > more_than and all(
+        any(stands_in(s, text) for text in texts) for s in said[: more_than + 1]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +205,9 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     told = told and (tells or blind)
     calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
     probability = calibration.probability(checks.as_mapping())
-    empty = brings_in_names(d.draft, d.reading) or says_nothing(d.draft)
+    # Asked for a name, a date or a number, and told nothing that the question did not.
+    repeats = checks.fits < 0 and checks.adds == 0.0
+    empty = brings_in_names(d.draft, d.reading) or says_nothing(d.draft) or repeats
     dateless = d.kind == "when" and checks.fits < 0
     accepted = told and probability >= calibration.threshold and not empty and not dateless
     return Attempt(
@@ -218,8 +227,8 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
 
 def _can_be_sure(d: _Drafted) -> bool:
     """Whether a check can tell that a draft is right: of a list it cannot that nothing is left out, nor of a quote that
-    each word is in its place."""
-    if d.kind == "list":
+    each word is in its place. What recites the article has picked no answer from it."""
+    if d.kind == "list" or recites(d.draft, d.reading, more_than=_QUOTED):
         return False
     quoted = quotes_in(d.draft) or (d.draft,)
     return d.kind != "quote" or all(stands_in(words, d.reading.article.text) for words in quoted)
@@ -259,7 +268,8 @@ def find_telling(
     Needs nothing of the article's state in the engine: a stretch that tells nothing need not be read at all.
 
     Args:
-        first: The sentence a draft was drawn from: where it answers plainly no other need be asked.
+        first: The sentence a draft was drawn from: it is asked whatever it shares, and where it answers plainly no other
+            need be.
     """
     sentences, near = that_may_answer(reading, question, similarities)
     comparable = same_language(question, reading)
@@ -270,12 +280,13 @@ def find_telling(
     for sentence in ranked:
         alike = near[sentences.index(sentence)] if near else 0.0
         shared = evidence_of((sentence,), question, "", weights).question_coverage or 0.0
-        if alike < _ALIKE and shared < _SHARED and comparable:
+        strange = alike < _ALIKE and shared < _SHARED and comparable
+        if strange and sentence is not first:
             continue
         odds = ask_answers(engine, reading, sentence.read_as, question, cancel)
         if odds is not None:
             made.append(Telling(sentence, odds, alike if near else None))
-            if odds >= _PLAIN or (len(made) == 1 and odds < _HOPELESS):
+            if odds >= _PLAIN or (len(made) == 1 and odds < _HOPELESS and not strange):
                 break
     return tuple(sorted(made, key=lambda t: -t.answers))
 
@@ -289,28 +300,41 @@ def _answers_of(evidence: Evidence, telling: Sequence[Telling], d: _Drafted) -> 
 
 
 def _yes_no(d: _Drafted) -> Attempt:
-    """Puts both answers to the check, over the sentences that the question, not the draft, points at."""
+    """Puts both answers to the check, over the sentences that the question and what the draft adds point at."""
     sentences, near = that_may_answer(d.reading, d.question, d.similarities)
     ranked = rank_sentences(d.question, sentences, d.weights, near)
     naming = tuple(s for s in ranked if holds_names(d.question, s, d.reading))
     top = ranked[:2]
-    if naming and not set(naming) & set(top):
+    added = find_evidence(d.question, d.draft, sentences, d.weights)
+    # A draft that only says the question again was made from nothing.
+    drawn = _best_of(added, d) if added.answer_coverage is not None else None
+    if drawn is not None and drawn not in top:
+        top = (ranked[0], drawn)
+    elif naming and not set(naming) & set(top):
         top = (ranked[0], naming[0])
     excerpt = tuple(sorted(top, key=lambda s: s.start))
     evidence = evidence_of(excerpt, d.question, d.draft, d.weights)
     told = d.polarity(evidence) if excerpt else None
     if told is None:
         return _checked(d, None)
+
+    @cache
+    def alone(sentence: Sentence) -> tuple[float, float] | None:
+        return ask_polarity(d.engine, sentence.read_as, d.question, d.cancel)
+
     yes, no = told
+    if len(excerpt) > 1 and (first := alone(ranked[0])) is not None:
+        # Beside another sentence the model may lose sight of what the best one says.
+        yes, no = max(yes, first[0]), max(no, first[1])
     verdict = judge(yes, no, d.calibration.polarity)
     accepted, telling = verdict.margin >= 0.0, top
     if accepted and verdict.word == "yes":
         # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
         top = tuple(s for s in top if s in naming) or top
         accepted = top[0] in naming
-        telling = tuple(s for s in top if tells_of_it(d.question, s, d.reading))
+        telling = tuple(s for s in top if s is drawn or tells_of_it(d.question, s, d.reading))
         top = telling or top
-    decides = _deciding(d, top, verdict.word) if accepted else top[0]
+    decides = _deciding(d, top, verdict.word, alone) if accepted else top[0]
     sure = verdict.probability >= d.calibration.polarity.sure
     if verdict.word == "yes" and not sure and heads_for(d.engine) is None:
         # Of whom it names it may tell another thing altogether.
@@ -334,15 +358,17 @@ def _yes_no(d: _Drafted) -> Attempt:
     )
 
 
-def _deciding(d: _Drafted, top: Sequence[Sentence], word: Word) -> Sentence:
+def _deciding(
+    d: _Drafted, top: Sequence[Sentence], word: Word, alone: Callable[[Sentence], tuple[float, float] | None]
+) -> Sentence:
     """Of the sentences a verdict was found over, the one that bears it out best alone: that one is cited."""
     if len(top) == 1:
         return top[0]  # nothing to choose: a check would cost as much as half a draft
 
     def borne_out(sentence: Sentence) -> float:
-        evidence = evidence_of((sentence,), d.question, d.draft, d.weights)
-        if (told := ask_polarity(d.engine, evidence.text, d.question, d.cancel)) is not None:
+        if (told := alone(sentence)) is not None:
             return told[0 if word == "yes" else 1]
+        evidence = evidence_of((sentence,), d.question, d.draft, d.weights)
         return d.stated(evidence, "Yes." if word == "yes" else "No.") or 0.0
 
     return max(top, key=borne_out)

@@ -13,9 +13,12 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from bot.answering import checked
 from bot.chain import AnswerChain, ChainOptions
 from bot.errors import ModelUnavailable, QuestionRefused
+from bot.grounding.attempt import find_telling
+from bot.grounding.words import Weights
 from bot.models.base import Limits, Message, PrefixState, Reply
 from bot.models.scripted import ScriptedEngine
 from bot.questions import MAX_QUESTION_CHARS
+from bot.reading import Sentence, reading_at
 from bot.types import Finished, Question, Retrieved, StatementReady, TokenWritten, Turn
 from store.library import Library
 from tests.bot.archive import (
@@ -119,6 +122,17 @@ def test_one_sentence_of_the_article_is_no_recital_and_a_quote_may_be_long(
     assert kinds(engine).count("stream") == 1
 
 
+def test_a_quote_of_half_the_article_is_asked_for_again_and_never_supported(tmp_path: Path) -> None:
+    text = (
+        "The bridge is open. Mayor Ada Finch called it a gift. The band played until noon. Nobody paid a toll."
+    )
+    engine = ScriptedEngine(replies=(text,), odds=(SURE,))
+    with library_of(tmp_path, {"bridge": {"title": "Bridge opens", "text": text}}) as library:
+        answer = ask(library, engine, "What did Mayor Ada Finch say about the bridge? Quote her.")
+    assert kinds(engine).count("stream") == 2
+    assert {s.support for s in answer.statements} == {"partly"}
+
+
 def judging(draft: str, *, answers: float, rest: float) -> ScriptedEngine:
     """Writes the draft; the check of single sentences gives `answers`, every other check `rest`."""
 
@@ -205,6 +219,31 @@ def test_a_first_sentence_beside_the_point_ends_the_search(library: Library) -> 
     unsure = scripted(FERRY_ANSWER, odds=-1.0)
     assert ask(library, unsure, asked).abstained
     assert sum("Sentence: " in c.messages[-1].content for c in unsure.calls) == 2
+
+
+def test_the_sentence_a_draft_was_made_from_is_asked_though_it_shares_no_word_with_the_question(
+    library: Library,
+) -> None:
+    reading = reading_at(library.article("ferry"), b"s")
+    weights = Weights(s.read_as for s in reading.sentences)
+
+    def asked(first: Sentence | None) -> list[str]:
+        engine = scripted(odds=-1.0)
+        found = find_telling(
+            engine, reading, "Which officer spoke of the voyage?", weights, lambda *_: None, None, first=first
+        )
+        return [one.sentence.text for one in found]
+
+    captain = reading.sentences[-1]
+    assert asked(None) == []
+    assert asked(captain) == [captain.text]
+
+
+def test_a_draft_that_repeats_the_question_names_nobody(library: Library) -> None:
+    engine = scripted("The ferry of Larkhaven left the harbour on Wednesday.")
+    answer = ask(library, engine, "Who left the harbour of Larkhaven on Wednesday with the ferry?")
+    assert engine.calls
+    assert all(not s.text.startswith("The ferry of") for s in answer.statements)
 
 
 def test_an_engine_without_log_odds_is_decided_by_words(library: Library) -> None:
@@ -621,6 +660,23 @@ def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) 
     assert [c.quote for s in answer.statements for c in s.citations] == [
         "Captain Mira Osei said the crossing took 40 minutes."
     ]
+
+
+def test_a_verdict_is_sought_in_the_sentence_the_draft_was_made_from(tmp_path: Path) -> None:
+    """No word of the question stands in it."""
+    text = (
+        "The mayor of Larkhaven opened the bridge. The mayor thanked the builders of Larkhaven."
+        " She was followed by a brass band of 40."
+    )
+
+    def odds(messages: Sequence[Message]) -> float:
+        excerpt, answer = messages[-1].content.split("Proposed answer: ")
+        return SURE if "brass" in excerpt and answer.startswith("Yes") else DOUBTFUL
+
+    engine = ScriptedEngine(replies=("Yes, a brass band of 40 followed her.",), odds=(odds,))
+    with library_of(tmp_path, {"bridge": {"title": "Bridge opens", "text": text}}) as library:
+        answer = ask(library, engine, "Was the mayor of Larkhaven accompanied by musicians?")
+    assert answer.text == "Yes, a brass band of 40 followed her."
 
 
 @pytest.mark.parametrize(

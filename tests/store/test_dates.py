@@ -138,6 +138,10 @@ def test_the_phrases_of_the_seed() -> None:
     assert all(text[phrase.start : phrase.end] == phrase.text for phrase in found)
 
 
+def test_todays_coast_is_that_of_our_times() -> None:
+    assert find_date_phrases("The bones lay 60 kilometres from today's coast.") == ()
+
+
 def test_a_speakers_today_is_not_the_day_of_publication() -> None:
     assert [p.text for p in find_date_phrases('"I hope today brings peace," he said today.')] == ["today"]
 
