@@ -123,9 +123,7 @@ def test_one_sentence_of_the_article_is_no_recital_and_a_quote_may_be_long(
 
 
 def test_a_quote_of_half_the_article_is_asked_for_again_and_never_supported(tmp_path: Path) -> None:
-    text = (
-        "The bridge is open. Mayor Ada Finch called it a gift. The band played until noon. Nobody paid a toll."
-    )
+    text = "The bridge is open. Mayor Ada Finch called it a gift. The band played until noon. Nobody paid a toll."
     engine = ScriptedEngine(replies=(text,), odds=(SURE,))
     with library_of(tmp_path, {"bridge": {"title": "Bridge opens", "text": text}}) as library:
         answer = ask(library, engine, "What did Mayor Ada Finch say about the bridge? Quote her.")
