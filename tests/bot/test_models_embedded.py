@@ -242,7 +242,7 @@ def test_stop_while_the_prompt_is_read_leaves_the_server_idle(small: EmbeddedEng
     assert reply.stop == "cancelled"
     started = time.monotonic()
     assert last(small, [SYSTEM, Message("user", "Name a colour.")], max_tokens=1).completion_tokens == 1
-    assert time.monotonic() - started < 12  # reading on and writing 300 tokens takes twice that, idle
+    assert time.monotonic() - started < 5  # reading on and writing 300 tokens would take longer
 
 
 def test_leaving_in_the_middle_of_an_answer_neither_hangs_nor_crashes() -> None:
