@@ -72,10 +72,18 @@ class Reading:
 
 
 _AHEAD = re.compile(
-    r"\b(?:will|shall|is to be|are to be|due|planned|scheduled|expected)\b[^.!?]*$|\bfrom\s+(?:next\s+)?$",
+    r"\b(?:will|won['’]t|shall|(?:is|are) (?:not )?to|due|planned|plans|scheduled|expected|expects?|intends?|aims?|hopes?)\b"
+    r"[^.!?]*$"
+    r"|\bfrom\s+(?:next\s+)?$",
     re.IGNORECASE,
 )
-"""Before a weekday, on the same sentence's way to it: the weekday is still to come."""
+"""Before a bare weekday or month, on the same sentence's way to it: it is still to come."""
+_TOLD = re.compile(
+    r"\b(?:said|says|told|announced|reported|confirmed|wrote|added|ruled|agreed|decided|voted|showed|found|warned|denied|argued)\b"
+    r"(?:\s+[\w'’-]+){0,4}\s*$",
+    re.IGNORECASE,
+)
+"""Before a bare weekday: the day is that of telling, whatever is told of."""
 
 
 @lru_cache(maxsize=256)
@@ -111,7 +119,8 @@ def _dates(article: Article, text: str) -> tuple[tuple[str, str], ...]:
     for phrase, following in zip_longest(phrases, phrases[1:]):
         if following is not None and text[phrase.end : following.start] in (" ", ", "):
             continue  # "Saturday 12 October": the day that follows says which Saturday
-        ahead = _AHEAD.search(text[max(0, phrase.start - 80) : phrase.start]) is not None
+        before = text[max(0, phrase.start - 80) : phrase.start]
+        ahead = _AHEAD.search(before) is not None and _TOLD.search(before) is None
         days = resolve_relative(phrase, article.published.date, ahead=ahead)
         if days is not None and _spoken(phrase.text, days).casefold() != phrase.text.casefold():
             found.append((phrase.text, _spoken(phrase.text, days)))

@@ -100,12 +100,14 @@ def resolve_relative(phrase: str | DatePhrase, published: date, *, ahead: bool =
     """The days a relative phrase means in an article published on `published`; None if it is not one.
 
     Args:
-        ahead: The sentence speaks of what is still to come: a bare weekday is then the next one.
+        ahead: The sentence speaks of what is still to come: a bare weekday or month is then the next one.
     """
     words = phrase.text if isinstance(phrase, DatePhrase) else phrase
     key = " ".join(words.lower().replace("-", " ").split()).rstrip(".,;:")
     if ahead and (bare := _BARE_WEEKDAY.fullmatch(key)):
         key = f"next {bare[1]}"
+    elif ahead and (bare := _COMING_MONTH.fullmatch(key)):
+        key = f"to come {bare[1]}"
     for pattern, resolver in _RESOLVERS:
         match = pattern.fullmatch(key)
         if match:
@@ -302,6 +304,8 @@ def _bare_month(match: re.Match[str], published: date) -> _Days:
         year = published.year
     elif word == "next":
         year = published.year + (month <= published.month)
+    elif word == "to come":
+        year = published.year + (month < published.month)
     return _month(year, month)
 
 
@@ -342,6 +346,7 @@ _PERIODS: dict[str, Callable[[date, int], _Days]] = {
 _BARE_WEEKDAY = re.compile(
     rf"(?:on )?({_DAY.lower()})(?: (?:morning|afternoon|evening|night))?", re.IGNORECASE
 )
+_COMING_MONTH = re.compile(rf"(?:in|until|by|during|early|late|mid) ({_MONTH})", re.IGNORECASE)
 _MONTH_KEY = rf"(?P<month>{_MONTH})"
 _NUMBER_KEY = rf"(?P<number>{_NUMBER})"
 _RESOLVERS: tuple[tuple[re.Pattern[str], _Resolver], ...] = tuple(
@@ -355,7 +360,10 @@ _RESOLVERS: tuple[tuple[re.Pattern[str], _Resolver], ...] = tuple(
         (_NEAR_DAYS, _near_day),
         (r"(?:(?P<half>earlier|later) )?(?P<word>this|last|next) (?P<unit>week|weekend|month|year)", _period),
         (rf"(?P<count>{_COUNT}) (?P<unit>day|week|month|year)s? ago", _ago),
-        (rf"(?P<word>in|since|until|by|during|early|late|mid|last|this|next) {_MONTH_KEY}", _bare_month),
+        (
+            rf"(?P<word>in|since|until|by|during|early|late|mid|last|this|next|to come) {_MONTH_KEY}",
+            _bare_month,
+        ),
         (rf"(?:(?:on|since|until|by) )?{_MONTH_KEY} {_NUMBER_KEY}", _bare_day),
         (rf"(?:(?:on|since|until|by) )?{_NUMBER_KEY}(?: of)? {_MONTH_KEY}", _bare_day),
     )

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
+import pytest
+
 from bot.reading import LONGEST_SENTENCE, SECTION_CHARS, Reading, reading_at, sentences_of
 from store.types import Article, Section
 from tests.fakes import article
@@ -41,6 +43,24 @@ def test_a_word_on_the_way_to_a_weekday_does_not_put_it_ahead() -> None:
     assert said.dates == (("on Thursday", "26 October 2017"),)
     closed = sentences_of(short("The school is closed from Thursday."))[0]
     assert closed.dates == (("Thursday", "2 November 2017"),)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "dates"),
+    [
+        ("The bridge will be shut, the office said on Thursday.", (("on Thursday", "26 October 2017"),)),
+        ("It will close, the mayor told this newspaper on Monday.", (("on Monday", "23 October 2017"),)),
+        ("The mayor will meet the builders on Monday.", (("on Monday", "30 October 2017"),)),
+        ("Storms are expected on Saturday.", (("on Saturday", "28 October 2017"),)),
+        ("The team will return in April.", (("in April", "April 2018"),)),
+        ("It was cut in May and will stay shut until August.", (("in May", "May 2017"), ("until August", "August 2018"))),
+        ("He left in November.", (("in November", "November 2016"),)),
+        ("Neither side would say on Monday who paid.", (("on Monday", "23 October 2017"),)),
+    ],
+)  # fmt: skip
+def test_only_what_is_still_to_come_is_dated_ahead(sentence: str, dates: tuple[tuple[str, str], ...]) -> None:
+    # Published on Thursday, 26 October 2017.
+    assert sentences_of(short(sentence))[0].dates == dates
 
 
 def test_a_relative_date_of_an_undated_article_stays_as_it_is() -> None:

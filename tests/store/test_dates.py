@@ -253,3 +253,19 @@ def test_what_is_still_to_come_is_not_put_into_the_past(phrase: str, ahead: bool
     found = resolve_relative(phrase, FRIDAY, ahead=ahead)
     assert found is not None
     assert (found.first, found.last) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "ahead", "expected"),
+    [
+        ("in April", False, "April 2024"),
+        ("in April", True, "April 2025"),
+        ("until December", True, "December 2024"),
+        ("in September", True, "September 2024"),  # the month of publication itself
+        ("last April", True, "April 2024"),  # says itself which
+    ],
+)
+def test_a_month_still_to_come_is_the_next_one(phrase: str, ahead: bool, expected: str) -> None:
+    found = resolve_relative(phrase, FRIDAY, ahead=ahead)
+    assert found is not None
+    assert describe(found) == expected
