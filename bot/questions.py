@@ -148,7 +148,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         "when",
         re.compile(
-            r"^(?:\w+,? )?(?:and |but |so )?when\b|\b(?:what|which) (?:exact |calendar )?(?:date|day|month|year|time)\b|\bhow long ago\b|\bsince when\b|^¿?cuándo\b|^quand\b"
+            r"^(?:\w+,? )?(?:and |but |so )?when\b|\b(?:what|which) (?:(?:is|was) the )?(?:exact |calendar )?(?:date|day|month|year|time)\b|\bhow long ago\b|\bsince when\b|^¿?cuándo\b|^quand\b"
             r"|^متى|^когда\b|\bdate of\b|\bqué (?:día|fecha|año|mes)\b",
             re.I,
         ),
@@ -243,6 +243,19 @@ _LEAD_IN = re.compile(
     rf"[\s,:]*(?:please,?\s*)?(?=(?:{_ASKS}|if|whether|is|are|was|were|has|have|had|can|will)\b)",
     re.I | re.DOTALL,
 )
+_ASKED_FOR = re.compile(
+    r"^\W*(?:(?:please|kindly)\W+)?(?:(?:can|could|would|will) you (?:please |kindly |perhaps )?|do you (?:happen to )?(?=know)|(?=tell|give|show|remind))"
+    rf"(?:(?P<keep>name|list) (?=\w)|(?:(?:tell|give|show) me|remind me of|state|know) (?=the \w)|know (?={_ASKS}\b))",
+    re.I,
+)
+
+
+def _what_is(found: re.Match[str]) -> str:
+    if found["keep"]:
+        return f"{found['keep'].capitalize()} "
+    return "What is " if found.string[found.end() :].lower().startswith("the ") else ""
+
+
 _TAIL = re.compile(
     r"(?:,\s*for (?:my|our|those)\b[^?]*|,?\s*(?:please|if (?:i may|possible|you (?:can|could|would|don['’]t mind|know)))|[.?!]\s*(?:many )?thanks?\b[^?]*)(?=\W*$)",
     re.I,
@@ -255,9 +268,10 @@ _FEWEST_WORDS = 2
 def without_courtesy(question: str) -> str:
     """The question that a polite one comes to: "I would be grateful if you could tell me who signed" asks who signed.
 
-    What is said about the asker is left out only where a question remains.
+    "Could you tell me the date on which ..." is no question of yes or no but asks what the date is. What is said about the
+    asker is left out only where a question remains.
     """
-    bare = _LEAD_IN.sub("", question, count=1)
+    bare = _LEAD_IN.sub("", _ASKED_FOR.sub(_what_is, question, count=1), count=1)
     pieces = re.split(r"(?<=[.!?;])\s+", bare)
     asking = [p for p in pieces if not _ABOUT_THE_ASKER.search(p)]
     # "I want to drive to Kelmouth. Where do I park?" needs what the asker says of himself.

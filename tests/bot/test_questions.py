@@ -23,6 +23,8 @@ from bot.questions import Kind, asked_of_article, kind_of, without_orders
         ("¿Cuándo salió el barco?", "when"),
         ("Кто подписал договор?", "who"),
         ("متى غادر القارب؟", "when"),
+        ("What is the date on which Oresk signed?", "when"),
+        ("Who led the club the year in which it won?", "who"),
     ],
 )
 def test_kind_of_a_question_about_content(question: str, kind: Kind) -> None:
@@ -91,6 +93,11 @@ def test_a_greeting_before_a_question_is_not_looked_up(question: str, left: str)
             "Which ministers signed?",
         ),
         ("Could you tell me whether Oresk signed?", "Whether Oresk signed?"),
+        ("Could you tell me the date on which Oresk signed?", "What is the date on which Oresk signed?"),
+        ("Do you know who signed for Oresk?", "Who signed for Oresk?"),
+        ("Can you name the two ministers who signed?", "Name the two ministers who signed?"),
+        ("Did Oresk tell the press who signed?", "Did Oresk tell the press who signed?"),
+        ("Tell me about the treaty of Oresk", "Tell me about the treaty of Oresk"),
         ("Would you please let us know who signed? I have lost track.", "Who signed?"),
         (
             "One last question, if I may: was it signed in Kessandra? Many thanks!",
