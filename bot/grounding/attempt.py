@@ -335,6 +335,8 @@ def _yes_no(d: _Drafted) -> Attempt:
         telling = tuple(s for s in top if s is drawn or tells_of_it(d.question, s, d.reading))
         top = telling or top
     decides = _deciding(d, top, verdict.word, alone) if accepted else top[0]
+    # What the cited sentence does not speak of it cannot bear out, however sure the model is.
+    speaks = decides in naming
     sure = verdict.probability >= d.calibration.polarity.sure
     if verdict.word == "yes" and not sure and heads_for(d.engine) is None:
         # Of whom it names it may tell another thing altogether.
@@ -353,7 +355,7 @@ def _yes_no(d: _Drafted) -> Attempt:
         checks,
         verdict.probability,
         accepted,
-        sure,
+        sure and speaks,
         pinned=True,
     )
 
