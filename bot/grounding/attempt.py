@@ -19,6 +19,7 @@ from bot.grounding.checks import (
     named,
     same_language,
     says_nothing,
+    speaks_of,
     tells_of_it,
 )
 from bot.grounding.counting import counted
@@ -336,7 +337,7 @@ def _yes_no(d: _Drafted) -> Attempt:
         top = telling or top
     decides = _deciding(d, top, verdict.word, alone) if accepted else top[0]
     # What the cited sentence does not speak of it cannot bear out, however sure the model is.
-    speaks = decides in naming
+    speaks = speaks_of(d.question, decides, d.reading)
     sure = verdict.probability >= d.calibration.polarity.sure
     if verdict.word == "yes" and not sure and heads_for(d.engine) is None:
         # Of whom it names it may tell another thing altogether.

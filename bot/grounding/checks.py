@@ -153,12 +153,23 @@ def holds_names(question: str, sentence: Sentence, reading: Reading) -> bool:
     """
     if not same_language(question, reading):
         return True
-    at = next((i for i, s in enumerate(reading.sentences) if s.start == sentence.start), 0)
-    told = f"{reading.sentences[at - 1].read_as if at else ''} {sentence.read_as}"
-    if _POINTS_BACK.match(sentence.text):
-        told += f" {reading.article.title}"
+    told = _with_before(sentence, reading)
     figures = {n for n in numbers(question) if n in question.replace(",", "")}
     return figures <= numbers(told) and _share_held(question, told) in (None, 1.0)
+
+
+def speaks_of(question: str, sentence: Sentence, reading: Reading) -> bool:
+    """Whether a sentence, as in `holds_names`, speaks of any of those that a question names: one that contradicts it need
+    not speak of all."""
+    return (
+        not same_language(question, reading) or _share_held(question, _with_before(sentence, reading)) != 0.0
+    )
+
+
+def _with_before(sentence: Sentence, reading: Reading) -> str:
+    at = next((i for i, s in enumerate(reading.sentences) if s.start == sentence.start), 0)
+    told = f"{reading.sentences[at - 1].read_as if at else ''} {sentence.read_as}"
+    return f"{told} {reading.article.title}" if _POINTS_BACK.match(sentence.text) else told
 
 
 def tells_of_it(question: str, sentence: Sentence, reading: Reading) -> bool:

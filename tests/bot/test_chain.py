@@ -725,3 +725,21 @@ def test_a_draft_that_says_the_article_does_not_tell_is_no_answer(library: Libra
     answer = ask(library, scripted(draft), FERRY_QUESTION)
     assert draft not in answer.text
     assert answer.text.startswith("The article says: “The new ferry of Larkhaven")
+
+
+@pytest.mark.parametrize(
+    ("question", "support"),
+    [
+        ("Did the ferry of Larkhaven leave the harbour on Monday?", "supported"),
+        ("Did Anton Brask leave on a ferry?", "partly"),  # of whom no sentence speaks
+    ],
+)
+def test_a_no_is_supported_only_by_a_sentence_that_speaks_of_somebody_named(
+    library: Library, question: str, support: str
+) -> None:
+    def odds(messages: Sequence[Message]) -> float:
+        return SURE if messages[-1].content.split("Proposed answer: ")[-1].startswith("No") else DOUBTFUL
+
+    answer = ask(library, ScriptedEngine(replies=("No.",), odds=(odds,)), question)
+    assert answer.text.startswith("No")
+    assert [s.support for s in answer.statements] == [support]
