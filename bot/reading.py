@@ -83,7 +83,7 @@ _TOLD = re.compile(
     r"(?:\s+[\w'’-]+){0,4}\s*$",
     re.IGNORECASE,
 )
-"""Before a bare weekday: the day is that of telling, whatever is told of."""
+"""Before a bare weekday or month: it is that of telling, whatever is told of."""
 
 
 @lru_cache(maxsize=256)
