@@ -1,4 +1,4 @@
-"""`citewire eval`: run, compare, report, gate, fit, heads."""
+"""`citewire eval`: run, compare, report, gate, fit, heads, adapter."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from store.errors import CitewireError
+from store.errors import CitewireError, ConfigError
 
 if TYPE_CHECKING:
     from evals.types import Case, Run
@@ -205,6 +205,19 @@ def fit(context: typer.Context) -> None:
 def heads(context: typer.Context) -> None:
     """Fit what a model's checks are read by to labelled pairs."""
     _hand_on("evals.heads", context)
+
+
+@app.command(
+    **_HANDED_ON,
+    epilog="Example: citewire eval adapter --model embedded:qwen2.5-coder-1.5b --cases training --judge news",
+)
+def adapter(context: typer.Context) -> None:
+    """Train what tells whether an article answers a question."""
+    import importlib.util
+
+    if lacking := [name for name in ("jax", "gguf") if importlib.util.find_spec(name) is None]:
+        raise ConfigError(f"Training needs {' and '.join(lacking)}. Run: uv pip install jax gguf")
+    _hand_on("evals.adapter", context)
 
 
 def _hand_on(module: str, context: typer.Context) -> None:

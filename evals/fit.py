@@ -21,6 +21,7 @@ from evals.metrics.answers import accuracy
 from evals.records import read_runs
 
 FEATURES: Mapping[str, tuple[float, float]] = {
+    "article_tells": (-6.0, 6.0),
     "stated": (-8.0, 8.0),
     "answers": (-6.0, 6.0),
     "evidence_answers": (-6.0, 6.0),
@@ -50,7 +51,7 @@ QUICK_FROM, QUICK_TO = 0.05, 0.9
 sentences: a right draft's AUC on `deal-fresh` is 0.86 without it, 0.89 with it."""
 GATE_FEATURES = ("answers",)
 """What tells whether the article answers at all, whatever was drafted."""
-NEED_LOG_ODDS = ("stated", "answers", "evidence_answers", "logprob")
+NEED_LOG_ODDS = ("article_tells", "stated", "answers", "evidence_answers", "logprob")
 Matrix = NDArray[np.float64]
 Part = Literal["gate", "draft", "extract"]
 """What is fitted: that the article answers at all, that the draft is right, that the best sentence is right."""

@@ -17,6 +17,7 @@ NAMED: Mapping[str, tuple[Path, Path]] = {
     "deal-fresh": (_HERE / "cases" / "deal-fresh.jsonl", _SEEDS),
     "archive-fresh": (_HERE / "cases" / "archive-fresh.jsonl", _HERE / "archive" / "articles.jsonl"),
     "news": (_HERE / "cases" / "news.jsonl", _HERE / "news" / "articles.jsonl"),
+    "training": (_HERE / "cases" / "training.jsonl", _HERE / "training" / "articles.jsonl"),
     "wire": (_HERE / "cases" / "wire.jsonl", _HERE / "wire" / "articles.jsonl"),
 }
 """Suite name to its case file and the file or folder of its articles."""

@@ -9,6 +9,7 @@ from bot import prompt
 from bot.grounding.checks import (
     Checks,
     ask_answers,
+    ask_article,
     ask_polarity,
     ask_stated,
     brings_in_names,
@@ -118,6 +119,7 @@ def attempt(
         *_, last = engine.stream(prompt.draft(reading, question, kind, recited=True), limits, cancel)
         assert isinstance(last, Reply), "an engine ends every stream with a Reply"
         reply = last
+    article_tells = ask_article(engine, reading, question, kind, cancel)
     for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
     weights = Weights(s.read_as for s in reading.sentences)
@@ -126,7 +128,17 @@ def attempt(
     if listing is not None:
         draft = listing.answer
     drafted = _Drafted(
-        engine, reading, question, kind, draft, reply, weights, calibration, similarities, cancel
+        engine,
+        reading,
+        question,
+        kind,
+        draft,
+        reply,
+        article_tells,
+        weights,
+        calibration,
+        similarities,
+        cancel,
     )
     finished = _yes_no(drafted) if kind == "yes_no" else _checked(drafted, telling)
     yield replace(
@@ -157,6 +169,7 @@ class _Drafted:
     kind: Kind
     draft: str
     reply: Reply
+    article_tells: float | None
     weights: Weights
     calibration: Calibration
     similarities: "Similarities"
@@ -174,7 +187,8 @@ class _Drafted:
         return None if yes is None or no is None else (yes, no)
 
     def words(self, evidence: Evidence) -> Checks:
-        return compare_words(self.kind, self.question, self.draft, self.reading, evidence, self.weights)
+        found = compare_words(self.kind, self.question, self.draft, self.reading, evidence, self.weights)
+        return replace(found, article_tells=self.article_tells)
 
 
 def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:

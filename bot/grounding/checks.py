@@ -9,6 +9,7 @@ from bot.grounding import heads
 from bot.grounding.evidence import Evidence
 from bot.grounding.words import Weights, content_words, name_words, names, numbers
 from bot.models.base import Engine
+from bot.prompts import load
 from bot.questions import Kind, language_of
 from bot.reading import Reading, Sentence
 from store.dates import DAY_NAMES
@@ -35,6 +36,7 @@ class Checks:
     """Measurements of one draft against one reading; None where it could not be measured.
 
     Attributes:
+        article_tells: Log-odds, by an adapter trained for it, that the article answers the question.
         stated: Log-odds that the evidence states the draft as the answer.
         answers: Log-odds that a sentence of the article gives what the question asks for, whatever the draft says: of
             those that match the question best, and of the draft's evidence, the highest.
@@ -54,6 +56,7 @@ class Checks:
         polarity: For yes or no: log-odds of "Yes." being stated less those of "No.".
     """
 
+    article_tells: float | None = None
     stated: float | None = None
     answers: float | None = None
     evidence_answers: float | None = None
@@ -72,6 +75,19 @@ class Checks:
 
     def as_mapping(self) -> dict[str, float | None]:
         return asdict(self)
+
+
+def ask_article(
+    engine: Engine, reading: Reading, question: str, kind: Kind, cancel: threading.Event | None
+) -> float | None:
+    """Log-odds that the article answers the question; None without an adapter trained behind the prompts as they are.
+
+    It stands where the draft would begin, and costs the few tokens that call the adapter.
+    """
+    adapter = engine.adapter
+    if adapter is None or any(load(name).version != version for name, version in adapter.prompts.items()):
+        return None
+    return engine.tells(prompt.draft(reading, question, kind), cancel)
 
 
 def ask_stated(

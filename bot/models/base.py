@@ -4,10 +4,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from bot.models.adapter import Adapter
 
 Role = Literal["system", "user", "assistant"]
 StopCause = Literal["stop", "length", "cancelled"]
+YES, NO = ("Yes", " Yes", "yes"), ("No", " No", "no")
+"""Spellings of a first token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class Engine(ABC):
     digest: str
     """SHA-256 of the weights, or the server's digest of them; "" where it cannot be known."""
     context_tokens: int
+    adapter: "Adapter | None" = None
+    """What `tells` reads with."""
     one_state: bool = False
     """It keeps the state of one prompt only: a call with another beginning drops the article that was read."""
 
@@ -120,8 +127,8 @@ class Engine(ABC):
     def log_odds(
         self,
         messages: Sequence[Message],
-        yes: Sequence[str] = ("Yes", " Yes", "yes"),
-        no: Sequence[str] = ("No", " No", "no"),
+        yes: Sequence[str] = YES,
+        no: Sequence[str] = NO,
         cancel: threading.Event | None = None,
     ) -> float | None:
         """Natural-log odds of the first token being one of `yes` against one of `no`.
@@ -139,6 +146,13 @@ class Engine(ABC):
             tokens: Numbers in the model's vocabulary, without repetition.
 
         Returns: One score a token, in their order; None where the engine tells only of the likeliest tokens.
+        """
+        return None
+
+    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
+        """Natural-log odds that the text these messages begin with answers the question they end with.
+
+        Read by an adapter trained for it (`bot/models/adapter.py`); None where the engine has none.
         """
         return None
 

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 from bot import weights
 from bot.errors import ModelBusy, ModelMismatch, ModelUnavailable, QuestionRefused, WeightsMissing
-from bot.models.base import Engine, EngineOptions, Limits, Message, ModelStatus, PrefixState, Reply
+from bot.models.adapter import adapter_for
+from bot.models.base import NO, YES, Engine, EngineOptions, Limits, Message, ModelStatus, PrefixState, Reply
 from bot.models.guard import Alive, End, Item, Piece, guarded
 from bot.models.llama_http import Call
 from bot.models.llama_start import (
@@ -89,6 +90,7 @@ class EmbeddedEngine(Engine):
         self.spec = f"embedded:{name}"
         self.digest = digest
         self.context_tokens = options.context_tokens
+        self.adapter = adapter_for(digest)
         self._options = options
         self._weights_path = weights_path
         # Two slots more than callers: a draft's article and the examples of both checks then stay put.
@@ -137,11 +139,11 @@ class EmbeddedEngine(Engine):
     def log_odds(
         self,
         messages: Sequence[Message],
-        yes: Sequence[str] = ("Yes", " Yes", "yes"),
-        no: Sequence[str] = ("No", " No", "no"),
+        yes: Sequence[str] = YES,
+        no: Sequence[str] = NO,
         cancel: threading.Event | None = None,
     ) -> float | None:
-        listed = self._first_token(messages, cancel, {"n_probs": _LISTED})
+        listed = self._first_token(self._prompt(messages), cancel, {"n_probs": _LISTED})
         return None if listed is None else log_odds([(x["token"], x["logprob"]) for x in listed], yes, no)
 
     def scores(
@@ -157,17 +159,23 @@ class EmbeddedEngine(Engine):
             "temperature": _SOFT,
             "post_sampling_probs": True,
         }
-        listed = self._first_token(messages, cancel, asked)
+        listed = self._first_token(self._prompt(messages), cancel, asked)
         if listed is None:
             return None
         told = {x["id"]: _SOFT * math.log(max(x["prob"], _LEAST)) for x in listed}
         return tuple(told.get(token, _SOFT * math.log(_LEAST)) for token in tokens)
 
+    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
+        if self.adapter is None:
+            return None
+        ids = self._prompt(messages, whole=False) + self._tokenise(self.adapter.call, ours=True)
+        listed = self._first_token(ids, cancel, {"n_probs": _LISTED, "lora": [{"id": 0, "scale": 1.0}]})
+        return None if listed is None else log_odds([(x["token"], x["logprob"]) for x in listed], YES, NO)
+
     def _first_token(
-        self, messages: Sequence[Message], cancel: threading.Event | None, asked: Mapping[str, Any]
+        self, ids: tuple[int, ...], cancel: threading.Event | None, asked: Mapping[str, Any]
     ) -> list[dict[str, Any]] | None:
-        """What the server lists of the first token of an answer; None where it was cancelled."""
-        ids = self._prompt(messages)
+        """What the server lists of the token behind a prompt; None where it was cancelled."""
         limits = Limits(max_tokens=1)
         self._check_fits(len(ids), 1)
         listed: list[dict[str, Any]] = []
@@ -191,6 +199,31 @@ class EmbeddedEngine(Engine):
 
     def token_ids(self, text: str) -> tuple[int, ...] | None:
         return self._tokenise(text, ours=False)
+
+    def control_ids(self, text: str) -> tuple[int, ...]:
+        """As `token_ids`, with the model's control tokens read as such."""
+        return self._tokenise(text, ours=True)
+
+    def weights_path(self) -> Path:
+        """The file of weights, fetched if need be."""
+        return self._weights_path()
+
+    def save_state(self, messages: Sequence[Message], folder: Path) -> Path:
+        """Reads a prompt to its last message's end, and leaves in a file what the engine then holds of it.
+
+        Args:
+            folder: The engine's own folder of states (`EngineOptions.states_dir`). A file of an earlier call is replaced.
+
+        Raises: ModelUnavailable: The engine could not write it.
+        """
+        ids = self._prompt(messages, whole=False)
+        self._check_fits(len(ids), 1)
+        with self._turn(Limits(), None):
+            computed = self._compute(ids, None)
+            saved = self._save(computed[0], "saved.part") if computed else None
+        if saved is None:
+            raise ModelUnavailable(f"The engine could not write a state to {folder}. Is its disk full?")
+        return folder / "saved.part"
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return len(self._prompt(messages))
@@ -240,7 +273,7 @@ class EmbeddedEngine(Engine):
             path = self._weights_path()
             self._state = "loading"
             states = self._states.folder if self._states else None
-            settings = settings_of(path, self._options, self._slots, states)
+            settings = settings_of(path, self._options, self._slots, states, self.adapter)
             running = self._borrowed(settings) or self._started(path, settings)
             if weights.mark_of(path) != settings["mark"]:
                 raise ModelMismatch(f"The model file {path} was replaced while it was loaded. Start again.")

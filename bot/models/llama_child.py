@@ -58,6 +58,10 @@ def _open(settings: dict[str, Any]) -> Any:
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.endpoint_slots = True
+    if settings["adapter"]:
+        # Weighs nothing until a call asks for it.
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 0.0)]
+        params.lora_init_without_apply = True
     return xllamacpp.Server(params)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.errors import ModelUnavailable
+from bot.models.adapter import Adapter
 from bot.models.base import EngineOptions
 
 BATCH_TOKENS = 64
@@ -61,7 +62,9 @@ class Launched:
             end(self.process)
 
 
-def settings_of(path: Path, options: EngineOptions, slots: int, states: Path | None) -> dict[str, Any]:
+def settings_of(
+    path: Path, options: EngineOptions, slots: int, states: Path | None, adapter: Adapter | None
+) -> dict[str, Any]:
     """What a server is started with, but its key. Servers with the same settings are alike.
 
     Args:
@@ -75,6 +78,8 @@ def settings_of(path: Path, options: EngineOptions, slots: int, states: Path | N
     return {
         "path": str(path.absolute()),
         "mark": weights.mark_of(path),
+        "adapter": str(adapter.path) if adapter else "",
+        "adapter_mark": weights.mark_of(adapter.path) if adapter else "",
         "engine": importlib.metadata.version("xllamacpp"),
         "context_tokens": options.context_tokens,
         "slots": slots,

@@ -1,0 +1,105 @@
+"""An adapter trained on a handful of questions, written, and read by the engine it was trained for."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot import weights
+from bot.models import EngineOptions, Limits, Message, Reply, adapter
+from bot.models.embedded import EmbeddedEngine, open_embedded
+from evals import qwen2
+from evals.adapter import CALL, END, Article, Example, Trainer, _numbers
+from evals.engine_states import KeysAndValues, read_state
+
+pytestmark = pytest.mark.models
+
+NAME = "qwen2.5-coder-0.5b"
+TEXT = Message(
+    "system", "The bridge of Lund was opened on Tuesday by Mayor Eva Berg. It cost three million euros."
+)
+ASKED = {
+    "Who opened the bridge of Lund?": True,
+    "What did the bridge of Lund cost?": True,
+    "When was the bridge of Lund opened?": True,
+    "How long is the bridge of Lund?": False,
+    "Who designed the bridge of Lund?": False,
+    "When was Mayor Eva Berg born?": False,
+}
+
+
+def messages_of(question: str) -> list[Message]:
+    return [TEXT, Message("user", f"Question: {question}")]
+
+
+def opened(states: Path) -> EmbeddedEngine:
+    if weights.status(NAME).state != "present":
+        pytest.skip(f"the weights of {NAME} are not on this machine: citewire models fetch {NAME}")
+    return open_embedded(NAME, EngineOptions(context_tokens=1024, states_dir=str(states)))
+
+
+def held_by(engine: EmbeddedEngine, states: Path) -> Article:
+    whole = read_state(engine.save_state([TEXT], states))
+    examples = []
+    for question, tells in ASKED.items():
+        state = read_state(engine.save_state(messages_of(question), states))
+        shared = len(whole.tokens) - 1
+        assert list(state.tokens[:shared]) == list(whole.tokens[:shared])
+        rest = KeysAndValues(state.tokens, state.keys[:, shared:], state.values[:, shared:])
+        examples.append(Example("made up", question, tells, rest))
+    return Article(whole, tuple(examples))
+
+
+def written(engine: EmbeddedEngine, question: str) -> str:
+    *_, reply = engine.stream(messages_of(question), Limits(max_tokens=12))
+    assert isinstance(reply, Reply)
+    return reply.text
+
+
+def test_an_adapter_is_trained_written_and_read_by_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapters = tmp_path / "adapters"
+    adapters.mkdir()
+    monkeypatch.setattr(adapter, "FOLDER", adapters)
+    adapter.adapter_for.cache_clear()
+    states = tmp_path / "states"
+    engine = opened(states)
+    assert engine.tells(messages_of("Who opened the bridge of Lund?")) is None, "there is no adapter yet"
+    article = held_by(engine, states)
+    end, call, yes, no = _numbers(engine)
+    trainer = Trainer(qwen2.Weights(engine.weights_path()), end, call, yes, no, rank=4)
+    unchanged = written(engine, "Who opened the bridge of Lund?")
+    engine.close()
+
+    examples = trainer.behind([article])
+    truth = np.array([one.example.tells for one in examples])
+    before = trainer.judge(examples)
+    trainer.train(examples, epochs=30, rate=2e-3)
+    told = trainer.judge(examples)
+    assert told[truth].min() > told[~truth].max() + 1.0, (before, told)
+
+    trainer.write(adapters / f"{NAME}.gguf")
+    about = {"digest": engine.digest, "call": END + CALL, "prompts": {}, "trained_on": "made up (6)"}
+    (adapters / f"{NAME}.json").write_text(json.dumps(about), "utf-8")
+    adapter.adapter_for.cache_clear()
+    reading = opened(states)
+    try:
+        served = {q: reading.tells(messages_of(q)) for q in ASKED}
+        by_trainer = {one.example.id: odds for one, odds in zip(examples, told, strict=True)}
+        for question, odds in served.items():
+            # The engine computes with quantised weights and numbers, the trainer with dequantised ones.
+            assert odds == pytest.approx(by_trainer[question], abs=1.0), question
+        assert written(reading, "Who opened the bridge of Lund?") == unchanged, (
+            "a draft knows nothing of the adapter"
+        )
+    finally:
+        reading.close()
+        adapter.adapter_for.cache_clear()
+
+
+def test_what_is_no_state_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"GGUF" + bytes(40))
+    with pytest.raises(ValueError, match="not a state file"):
+        read_state(tmp_path / "x")
