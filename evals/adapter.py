@@ -72,8 +72,19 @@ class Article:
     examples: tuple[Example, ...]
 
 
-def collect(suite_name: str, engine: EmbeddedEngine, states: Path, *, limit: int = 0) -> Iterator[Article]:
+def collect(
+    suite_name: str,
+    engine: EmbeddedEngine,
+    states: Path,
+    *,
+    limit: int = 0,
+    without: frozenset[str] = frozenset(),
+) -> Iterator[Article]:
     """Each tuned case of a suite behind the article that is found first for it.
+
+    Args:
+        states: The engine's own folder of states.
+        without: Questions that are kept for another purpose.
 
     Of a question whose evidence stands in other articles alone, the article found first does not answer it. Follow-ups and false
     premises are left out, of which nobody says whether they are answered.
@@ -88,7 +99,12 @@ def collect(suite_name: str, engine: EmbeddedEngine, states: Path, *, limit: int
     bench = LocalWorkbench(suite.worlds)
     asked: dict[str, tuple[Reading, list[tuple[Case, tuple[Message, ...]]]]] = {}
     for case in select(suite.cases, part="tuned", limit=limit):
-        if case.abstain_ok or case.history or case.type in ("not_a_question", "injection"):
+        if (
+            case.id in without
+            or case.abstain_ok
+            or case.history
+            or case.type in ("not_a_question", "injection")
+        ):
             continue
         library = bench.library(case.world)
         text = without_orders(case.question)
@@ -352,15 +368,18 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--cases", action="append", required=True, help="a suite to train on")
     parser.add_argument("--judge", action="append", default=[], help="a suite to judge the adapter by")
     parser.add_argument("--limit", type=int, default=0, help="cases of each suite at the most")
+    parser.add_argument("--without", type=Path, help="a case file whose cases are kept for another purpose")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--out", type=Path, help="folder to write to; without it nothing is written")
     given = parser.parse_args(arguments)
+    kept = given.without.read_text("utf-8").splitlines() if given.without else ()
+    without = frozenset(str(json.loads(line)["id"]) for line in kept)
     with tempfile.TemporaryDirectory() as folder:
         name = given.model.partition(":")[2]
         engine = open_embedded(name, EngineOptions(states_dir=folder))
         try:
             found = {
-                suite: [*collect(suite, engine, Path(folder), limit=given.limit)]
+                suite: [*collect(suite, engine, Path(folder), limit=given.limit, without=without)]
                 for suite in dict.fromkeys([*given.cases, *given.judge])
             }
             end, call, yes, no = _numbers(engine)

@@ -38,10 +38,10 @@ FEATURES: Mapping[str, tuple[float, float]] = {
     "similarity": (0.0, 1.0),
 }
 """What a calibration may use, with the range each is clipped to."""
-EXTRACT_FEATURES = ("answers", "question_coverage", "article_coverage")
+EXTRACT_FEATURES = ("article_tells", "answers", "question_coverage", "article_coverage")
 """What tells of a sentence that answers; its other measurements are the same for all."""
 DRAFT_FEATURES = (
-    "stated", "answers", "evidence_answers", "anchor_coverage", "held", "missing", "fits", "logprob",
+    "article_tells", "stated", "answers", "evidence_answers", "anchor_coverage", "held", "missing", "fits", "logprob",
 )  # fmt: skip
 """What tells a right draft from a wrong one; with more of them it did worse on cases it had not seen."""
 QUICK_FEATURES = tuple(name for name in DRAFT_FEATURES if name != "stated")
@@ -49,7 +49,7 @@ QUICK_FEATURES = tuple(name for name in DRAFT_FEATURES if name != "stated")
 QUICK_FROM, QUICK_TO = 0.05, 0.9
 """Where those leave this much doubt the dearest check is asked. It tells most of questions that share few words with their
 sentences: a right draft's AUC on `deal-fresh` is 0.86 without it, 0.89 with it."""
-GATE_FEATURES = ("answers",)
+GATE_FEATURES = ("article_tells", "answers")
 """What tells whether the article answers at all, whatever was drafted."""
 NEED_LOG_ODDS = ("article_tells", "stated", "answers", "evidence_answers", "logprob")
 Matrix = NDArray[np.float64]

@@ -83,7 +83,7 @@ def test_the_shipped_suites_are_sound(name: str) -> None:
     smallest = {"deal": 120}.get(name, 80)
     assert len(suite.cases) >= smallest
     held_out = sum(case.holdout for case in suite.cases)
-    assert held_out * 4 >= len(suite.cases)
+    assert held_out == 0 if name == "training" else held_out * 4 >= len(suite.cases)
     without = [case.id for case in suite.cases if case.answerable and not case.evidence]
     assert all(case.type in ("not_a_question",) for case in suite.cases if case.id in without)
 
