@@ -19,7 +19,9 @@ def code_sha256() -> str:
         path
         for folder in _CODE
         for path in sorted((_ROOT / folder).rglob("*"))
-        if path.suffix in (".py", ".json", ".toml", ".gguf") and "web" not in path.parts and "cli" not in path.parts
+        if path.suffix in (".py", ".json", ".toml", ".gguf")
+        and "web" not in path.parts
+        and "cli" not in path.parts
     )
 
 
