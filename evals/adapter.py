@@ -75,19 +75,17 @@ class Article:
 def collect(
     suite_name: str,
     engine: EmbeddedEngine,
-    states: Path,
     *,
     limit: int = 0,
     without: frozenset[str] = frozenset(),
 ) -> Iterator[Article]:
     """Each tuned case of a suite behind the article that is found first for it.
 
-    Args:
-        states: The engine's own folder of states.
-        without: Questions that are kept for another purpose.
-
     Of a question whose evidence stands in other articles alone, the article found first does not answer it. Follow-ups and false
     premises are left out, of which nobody says whether they are answered.
+
+    Args:
+        without: Questions that are kept for another purpose.
     """
     from bot.answering import ChainOptions
     from bot.candidates import find_candidates
@@ -114,11 +112,10 @@ def collect(
             messages = prompt.draft(reading, text, kind_of(text))
             asked.setdefault(reading.key, (reading, []))[1].append((case, messages))
     for reading, cases in track(asked.values(), description=suite.name, console=Console(stderr=True)):
-        engine.prepare(prompt.kept_beginning(reading), reading.key)
-        whole = read_state(engine.save_state(prompt.kept_beginning(reading), states))
+        whole = read_state(engine.save_state(prompt.kept_beginning(reading)))
         examples = []
         for case, messages in cases:
-            state = read_state(engine.save_state(messages, states))
+            state = read_state(engine.save_state(messages))
             shared = int(
                 np.argmin(
                     np.append(state.tokens[: len(whole.tokens)] == whole.tokens[: len(state.tokens)], False)
@@ -379,7 +376,7 @@ def main(arguments: Sequence[str]) -> None:
         engine = open_embedded(name, EngineOptions(states_dir=folder))
         try:
             found = {
-                suite: [*collect(suite, engine, Path(folder), limit=given.limit, without=without)]
+                suite: [*collect(suite, engine, limit=given.limit, without=without)]
                 for suite in dict.fromkeys([*given.cases, *given.judge])
             }
             end, call, yes, no = _numbers(engine)

@@ -208,22 +208,23 @@ class EmbeddedEngine(Engine):
         """The file of weights, fetched if need be."""
         return self._weights_path()
 
-    def save_state(self, messages: Sequence[Message], folder: Path) -> Path:
+    def save_state(self, messages: Sequence[Message]) -> Path:
         """Reads a prompt to its last message's end, and leaves in a file what the engine then holds of it.
 
-        Args:
-            folder: The engine's own folder of states (`EngineOptions.states_dir`). A file of an earlier call is replaced.
+        The file lies in the engine's folder of states; that of an earlier call is replaced.
 
-        Raises: ModelUnavailable: The engine could not write it.
+        Raises: ModelUnavailable: The engine keeps no states, or could not write it.
         """
         ids = self._prompt(messages, whole=False)
         self._check_fits(len(ids), 1)
         with self._turn(Limits(), None):
             computed = self._compute(ids, None)
             saved = self._save(computed[0], "saved.part") if computed else None
-        if saved is None:
-            raise ModelUnavailable(f"The engine could not write a state to {folder}. Is its disk full?")
-        return folder / "saved.part"
+        if saved is None or self._states is None:
+            raise ModelUnavailable(
+                "The engine could not write a state. Has it a folder for them, and is its disk full?"
+            )
+        return self._states.folder / "saved.part"
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return len(self._prompt(messages))

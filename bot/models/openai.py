@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import ModelBusy, ModelMismatch, ModelMissing, ModelTimeout, ModelUnavailable, QuestionRefused
-from bot.models.base import Engine, EngineOptions, Limits, Message, ModelStatus, Reply
+from bot.models.base import NO, YES, Engine, EngineOptions, Limits, Message, ModelStatus, Reply
 from bot.models.guard import End, Item, Piece, guarded
 from bot.models.odds import log_odds
 from bot.models.transport import GuardedTransport, Line, client_options, unexpected
@@ -77,8 +77,8 @@ class OpenAIEngine(Engine):
     def log_odds(
         self,
         messages: Sequence[Message],
-        yes: Sequence[str] = ("Yes", " Yes", "yes"),
-        no: Sequence[str] = ("No", " No", "no"),
+        yes: Sequence[str] = YES,
+        no: Sequence[str] = NO,
         cancel: "threading.Event | None" = None,
     ) -> float | None:
         limits = Limits(max_tokens=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.errors import ModelMissing
-from bot.models.base import Engine, EngineOptions, Limits, Message, PrefixState, Reply
+from bot.models.base import NO, YES, Engine, EngineOptions, Limits, Message, PrefixState, Reply
 from store.errors import CitewireError, ConfigError
 
 Line = str | Reply | CitewireError | Callable[[Sequence[Message]], str | Reply]
@@ -71,8 +71,8 @@ class ScriptedEngine(Engine):
     def log_odds(
         self,
         messages: Sequence[Message],
-        yes: Sequence[str] = ("Yes", " Yes", "yes"),
-        no: Sequence[str] = ("No", " No", "no"),
+        yes: Sequence[str] = YES,
+        no: Sequence[str] = NO,
         cancel: threading.Event | None = None,
     ) -> float | None:
         with self._lock:

@@ -39,11 +39,11 @@ def opened(states: Path) -> EmbeddedEngine:
     return open_embedded(NAME, EngineOptions(context_tokens=1024, states_dir=str(states)))
 
 
-def held_by(engine: EmbeddedEngine, states: Path) -> Article:
-    whole = read_state(engine.save_state([TEXT], states))
+def held_by(engine: EmbeddedEngine) -> Article:
+    whole = read_state(engine.save_state([TEXT]))
     examples = []
     for question, tells in ASKED.items():
-        state = read_state(engine.save_state(messages_of(question), states))
+        state = read_state(engine.save_state(messages_of(question)))
         shared = len(whole.tokens) - 1
         assert list(state.tokens[:shared]) == list(whole.tokens[:shared])
         rest = KeysAndValues(state.tokens, state.keys[:, shared:], state.values[:, shared:])
@@ -67,7 +67,7 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
     states = tmp_path / "states"
     engine = opened(states)
     assert engine.tells(messages_of("Who opened the bridge of Lund?")) is None, "there is no adapter yet"
-    article = held_by(engine, states)
+    article = held_by(engine)
     end, call, yes, no = _numbers(engine)
     trainer = Trainer(qwen2.Weights(engine.weights_path()), end, call, yes, no, rank=4)
     unchanged = written(engine, "Who opened the bridge of Lund?")
