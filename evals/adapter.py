@@ -1,14 +1,16 @@
-"""Trains the adapter by which a model tells whether an article answers a question (bot/models/adapter.py).
+"""Trains the adapter by which a model tells whether an article answers a question, and what (bot/models/adapter.py).
 
-Asked in words, a small model hardly knows (AUC 0.6). But its state behind the question, in its middle layers, holds it: a linear
-probe there tells articles it has not seen with 0.84 to 0.9. The adapter (low rank: Hu et al. 2021, arXiv:2106.09685) brings that
-to the first token of a reply. It changes the upper layers only, and only for the few tokens that call it, so that everything
-before them is taken from the engine as it is served, and a step of training costs those few tokens.
+Asked in words, a small model hardly knows whether it does (AUC 0.6). But its state behind the question, in its middle layers,
+holds it: a linear probe there tells articles it has not seen with 0.84 to 0.9. The adapter (low rank: Hu et al. 2021,
+arXiv:2106.09685) brings that to the first token of a reply, and has the answer written behind it as people wrote theirs. It
+changes the upper layers only, and only for the tokens that call it and those it writes, so that everything before them is taken
+from the engine as it is served, and a step of training costs those few tokens.
 """
 
 import argparse
 import json
 import random
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -37,16 +39,24 @@ from evals.suites import load_suite
 from evals.types import Case
 from evals.workbench import LocalWorkbench
 
-END, CALL = "<|im_end|>\n<|im_start|>", "does the article answer?\n"
-"""What stands behind a question; the adapter acts on the tokens of the second. No prompt holds them: what was computed with
-the adapter is never taken for what was computed without."""
+END, CALL, BEFORE_REPLY, STOP = (
+    "<|im_end|>\n<|im_start|>",
+    "does the article answer?\n",
+    "Yes\n",
+    "<|im_end|>",
+)
+"""What stands behind a question, what calls the adapter (it acts on these tokens and all behind them), what stands between that
+and an answer, and behind the answer. No prompt holds the call: what was computed with the adapter is never taken for what was
+computed without."""
 PROMPTS = ("read", "opening", "draft", "tasks")
 RANK, RATE, EPOCHS, BATCH = 8, 5e-4, 4, 16
 ADAPTED = ("q", "k", "v", "o")
 FROM = 4 / 7
 """Share of the layers that are left as they are: a probe tells most behind these."""
-_PADDED = 512
-"""The past of a batch is padded to a multiple of so many tokens: each length is compiled anew."""
+_PADDED, _PADDED_CALL, _SHORT = 256, 16, 8
+"""The past of a batch, and what stands behind it, are padded to a multiple of so many tokens: each length is compiled anew."""
+_REPLY, _POLAR = 0.15, 4.0
+"""How much a token of a reply counts beside Yes or No, and the first of a reply to a yes-or-no question beside the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,14 @@ class Example:
     Attributes:
         tells: Whether the article answers it.
         held: What the engine holds of the prompt behind the article's beginning.
+        reply: Tokens of the answer to be learnt, with the one that ends it; empty where none is.
     """
 
     suite: str
     id: str
     tells: bool
     held: KeysAndValues
+    reply: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,7 @@ def collect(
     *,
     limit: int = 0,
     without: frozenset[str] = frozenset(),
+    beside: int = 0,
 ) -> Iterator[Article]:
     """Each tuned case of a suite behind the article that is found first for it.
 
@@ -86,6 +99,7 @@ def collect(
 
     Args:
         without: Questions that are kept for another purpose.
+        beside: So many articles that are found next are asked too.
     """
     from bot.answering import ChainOptions
     from bot.candidates import find_candidates
@@ -107,7 +121,7 @@ def collect(
         library = bench.library(case.world)
         text = without_orders(case.question)
         hits = bench.search(case.world, text, ChainOptions().k, case.as_of)
-        for candidate in find_candidates(text, hits, library, most=1):
+        for candidate in find_candidates(text, hits, library, most=1 + beside):
             reading = candidate.reading
             messages = prompt.draft(reading, text, kind_of(text))
             asked.setdefault(reading.key, (reading, []))[1].append((case, messages))
@@ -122,10 +136,22 @@ def collect(
                 )
             )
             tells = case.answerable and any(e.article == reading.article.id for e in case.evidence)
-            rest = KeysAndValues(state.tokens, state.keys[:, shared:], state.values[:, shared:])
-            examples.append(Example(suite.name, case.id, tells, rest))
+            # Copies: a view would hold the whole article once a question.
+            rest = KeysAndValues(state.tokens, state.keys[:, shared:].copy(), state.values[:, shared:].copy())
+            reply = engine.token_ids(reply_of(case)) if tells and reply_of(case) else None
+            ended = (*reply, *engine.control_ids(STOP)) if reply else ()
+            examples.append(Example(suite.name, case.id, tells, rest, ended))
         yield Article(whole, tuple(examples))
     bench.close()
+
+
+def reply_of(case: Case) -> str:
+    """What is to be learnt to answer: the first reference answer, written as a sentence; "" without one."""
+    told = case.answers[0].strip() if case.answers else ""
+    return f"{told[:1].upper()}{told[1:]}{'' if _ENDED.search(told) else '.'}" if told else ""
+
+
+_ENDED = re.compile(r"[.!?]\W{0,2}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +160,8 @@ class Behind:
 
     Attributes:
         article: The beginning it stands behind.
-        x: What comes out of the layers that are left as they are, for the tokens that call, (tokens, width).
+        x: What comes out of the layers that are left as they are, for the tokens that call and those of the reply but its
+            last, (tokens, width).
         keys, values: Of the tokens between the question and those, (trained layers, tokens, kv width).
     """
 
@@ -149,31 +176,34 @@ class Behind:
         return int(len(self.example.held.tokens) + self.keys.shape[1])
 
 
-class Trainer:
-    """One model's upper layers, and an adapter for them.
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Numbers in a model's vocabulary.
 
-    Args:
-        end, call: Token numbers of what stands behind a question, and of what calls the adapter.
-        yes, no: Token numbers of either word's spellings.
+    Attributes:
+        end: Stand behind a question.
+        call: Call the adapter.
+        before_reply: Stand between the call and an answer.
+        yes, no: Either word's spellings.
     """
 
-    def __init__(
-        self,
-        weights: qwen2.Weights,
-        end: Sequence[int],
-        call: Sequence[int],
-        yes: Sequence[int],
-        no: Sequence[int],
-        *,
-        rank: int = RANK,
-        seed: int = 0,
-    ) -> None:
-        self.weights, self.shape = weights, weights.shape
+    end: tuple[int, ...]
+    call: tuple[int, ...]
+    before_reply: tuple[int, ...]
+    yes: tuple[int, ...]
+    no: tuple[int, ...]
+
+
+class Trainer:
+    """One model's upper layers, and an adapter for them."""
+
+    def __init__(self, weights: qwen2.Weights, tokens: Tokens, *, rank: int = RANK, seed: int = 0) -> None:
+        self.weights, self.shape, self.tokens = weights, weights.shape, tokens
         self.first = round(self.shape.layers * FROM)
-        self._end, self._call = list(end), list(call)
         self._layers = [weights.layer(n) for n in range(self.first, self.shape.layers)]
         self._norm = weights.last_norm()
-        self._yes, self._no = weights.unembeddings(yes), weights.unembeddings(no)
+        self._yes, self._no = weights.unembeddings(tokens.yes), weights.unembeddings(tokens.no)
+        self._vocabulary = weights.unembeddings()
         drawn = np.random.default_rng(seed)
         self.adapter: list[dict[str, tuple[Array, Array]]] = []
         for layer in self._layers:
@@ -189,32 +219,36 @@ class Trainer:
     def behind(self, articles: Sequence[Article]) -> list[Behind]:
         """Takes each example through the layers that are left as they are, and the tokens before the call through all."""
         pairs = sorted(
-            ((a, e) for a in articles for e in a.examples), key=lambda pair: len(pair[1].held.tokens)
+            ((a, e) for a in articles for e in a.examples),
+            key=lambda pair: (bool(pair[1].reply), len(pair[1].held.tokens)),
         )
-        ids = self._end + self._call
-        x = [np.asarray(self.weights.embeddings(ids))] * len(pairs)
+        between = len(self.tokens.end)
+        ids = [self._ids(example) for _, example in pairs]
+        known, places = np.unique(np.concatenate(ids), return_inverse=True)
+        embedded = np.asarray(self.weights.embeddings(known.tolist()))[places]
+        x = np.split(embedded, np.cumsum([len(one) for one in ids])[:-1])
         entering: list[NDArray[np.float32]] = []
         kept: list[tuple[list[NDArray[np.float16]], list[NDArray[np.float16]]]] = [([], []) for _ in pairs]
         forward = jax.jit(partial(qwen2.forward, self.shape))
-        between = len(self._end)
         for number in track(
             range(self.shape.layers), description="reading the call", console=Console(stderr=True)
         ):
             layer = self._layers[number - self.first] if number >= self.first else self.weights.layer(number)
             if number == self.first:
                 entering = [one[between:] for one in x]
+                x = [one[:between] for one in x]
             for start in range(0, len(pairs), BATCH):
                 rows = range(start, min(start + BATCH, len(pairs)))
                 past = [_past(a.held, e.held, slice(number, number + 1)) for a, e in (pairs[i] for i in rows)]
-                keys, values, seen, lengths = _batch(past)
-                whole = np.stack([x[i] for i in rows] + [x[rows[-1]]] * (BATCH - len(rows)))
-                positions = lengths[:, None] + np.arange(len(ids))
+                keys, values, seen, lengths = _batch(past, BATCH)
+                whole = _stacked([x[i] for i in rows], BATCH)
+                positions = lengths[:, None] + np.arange(whole.shape[1])
                 out, k, v = (
                     np.asarray(one)
                     for one in forward(whole, layer, keys[0], values[0], seen, positions.astype(np.float32))
                 )
                 for place, i in enumerate(rows):
-                    x[i] = out[place]
+                    x[i] = out[place, : len(x[i])]
                     if number >= self.first:
                         kept[i][0].append(k[place, :between].astype(np.float16))
                         kept[i][1].append(v[place, :between].astype(np.float16))
@@ -223,43 +257,54 @@ class Trainer:
             for i, (a, e) in enumerate(pairs)
         ]
 
+    def _ids(self, example: Example) -> tuple[int, ...]:
+        """What stands behind an example's question, to the last token of the reply but one."""
+        called = self.tokens.end + self.tokens.call
+        return called + self.tokens.before_reply + example.reply[:-1] if example.reply else called
+
     def train(
         self, examples: Sequence[Behind], *, epochs: int = EPOCHS, rate: float = RATE, seed: int = 7
     ) -> None:
-        """Adam (Kingma and Ba 2014, arXiv:1412.6980) on the cross-entropy of Yes against No, the rate falling to nothing."""
+        """Adam (Kingma and Ba 2014, arXiv:1412.6980) on the cross-entropy of Yes against No and of the replies, the rate
+        falling to nothing.
+
+        Each batch has its share of examples with a reply to learn and of those without: the latter have few tokens.
+        """
         order = random.Random(seed)
-        steps = epochs * -(-len(examples) // BATCH)
-        zeros = jax.tree.map(jnp.zeros_like, self.adapter)
-        moments = (zeros, jax.tree.map(jnp.zeros_like, self.adapter))
-        done, losses = 0, []
-        for _ in track(range(epochs), description="training", console=Console(stderr=True)):
-            # Of about one length, so that little is padded, but never the same ones.
-            shuffled = sorted(examples, key=lambda e: e.length + order.random() * 200)
-            batches = [shuffled[i : i + BATCH] for i in range(0, len(shuffled), BATCH)]
-            order.shuffle(batches)
-            for batch in batches:
-                done += 1
-                now = rate * min(1.0, done / 20) * max(0.05, 1 - done / steps)
-                self.adapter, moments, loss = self._learn(
-                    self.adapter,
-                    moments,
-                    self._layers,
-                    *self._tensors(batch),
-                    *_truth(batch),
-                    now,
-                    float(done),
+        groups = [[e for e in examples if bool(e.example.reply) == replying] for replying in (True, False)]
+        long = round(BATCH * len(groups[0]) / len(examples))
+        long = min(max(long, bool(groups[0])), BATCH - bool(groups[1]))
+        sizes = (long, BATCH - long)
+        count = max(-(-len(group) // size) for group, size in zip(groups, sizes, strict=True) if size)
+        steps = epochs * count
+        moments = (jax.tree.map(jnp.zeros_like, self.adapter), jax.tree.map(jnp.zeros_like, self.adapter))
+        losses: list[tuple[float, float]] = []
+        for step in track(range(steps), description="training", console=Console(stderr=True)):
+            if step % count == 0:
+                dealt = [_deal(g, n, count, order) for g, n in zip(groups, sizes, strict=True)]
+            parts = [
+                (self._tensors(one[step % count], n), self._targets(one[step % count], n))
+                for one, n in zip(dealt, sizes, strict=True)
+                if n
+            ]
+            now = rate * min(1.0, (step + 1) / 20) * max(0.05, 1 - step / steps)
+            self.adapter, moments, (polar, written) = self._learn(
+                self.adapter, moments, self._layers, self._vocabulary, parts, now, float(step + 1)
+            )
+            losses.append((float(polar), float(written)))
+            if (step + 1) % count == 0:
+                means = np.mean(losses[-count:], 0)
+                sys.stdout.write(
+                    f"epoch {(step + 1) // count}: loss of Yes or No {means[0]:.3f}, of a reply's token {means[1]:.3f}\n"
                 )
-                losses.append(float(loss))
-        sys.stdout.write(
-            f"loss {np.mean(losses[: len(losses) // epochs]):.3f} to {np.mean(losses[-len(losses) // epochs :]):.3f}\n"
-        )
+                sys.stdout.flush()
 
     def judge(self, examples: Sequence[Behind]) -> NDArray[np.float64]:
         """Natural-log odds that each is answered."""
         found = []
         for start in range(0, len(examples), BATCH):
             batch = examples[start : start + BATCH]
-            told = self._judge(self.adapter, self._layers, *self._tensors(batch))
+            told = self._judge(self.adapter, self._layers, *self._tensors(batch, BATCH))
             found += [float(one) for one in np.asarray(told)[: len(batch)]]
         return np.array(found)
 
@@ -271,7 +316,7 @@ class Trainer:
         writer.add_float32("adapter.lora.alpha", float(self.adapter[0][ADAPTED[0]][0].shape[1]))
         writer.add_key_value(
             "adapter.alora.invocation_tokens",
-            self._call,
+            list(self.tokens.call),
             gguf.GGUFValueType.ARRAY,
             sub_type=gguf.GGUFValueType.UINT32,
         )
@@ -285,34 +330,66 @@ class Trainer:
         writer.write_tensors_to_file()
         writer.close()
 
-    def _tensors(self, batch: Sequence[Behind]) -> tuple[Any, ...]:
-        full = [*batch, *[batch[-1]] * (BATCH - len(batch))]
+    def _tensors(self, batch: Sequence[Behind], rows: int) -> tuple[Any, ...]:
         past = []
-        for one in full:
+        for one in batch:
             keys, values = _past(one.article, one.example.held, slice(self.first, None))
             past.append((np.concatenate([keys, one.keys], 1), np.concatenate([values, one.values], 1)))
-        keys, values, seen, lengths = _batch(past)
-        x = np.stack([one.x for one in full])
+        keys, values, seen, lengths = _batch(past, rows)
+        x = _stacked([one.x for one in batch], rows)
         return x, keys, values, seen, (lengths[:, None] + np.arange(x.shape[1])).astype(np.float32)
 
-    def _odds(
+    def _targets(self, batch: Sequence[Behind], rows: int) -> tuple[NDArray[Any], ...]:
+        """Whether each is answered and how much it counts, (rows,); the tokens of its reply and how much each counts,
+        (rows, tokens): what only fills a batch counts nothing, and the token on which a yes or no hangs more."""
+        truth, counts = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
+        truth[: len(batch)] = [one.example.tells for one in batch]
+        counts[: len(batch)] = 1
+        before = len(self.tokens.call) + len(self.tokens.before_reply)
+        longest = max(len(one.x) for one in batch)
+        width = _padded_call(longest) - before + 1 if any(one.example.reply for one in batch) else 0
+        reply, weight = np.zeros((rows, width), np.int32), np.zeros((rows, width), np.float32)
+        for i, one in enumerate(batch):
+            told = one.example.reply
+            reply[i, : len(told)], weight[i, : len(told)] = told, 1
+            if told and told[0] in (*self.tokens.yes, *self.tokens.no):
+                weight[i, 0] = _POLAR
+        return truth, counts, reply, weight
+
+    def _hidden(
         self, adapter: list[qwen2.Lora], layers: list[qwen2.Layer], x: Array, keys: Array, values: Array,
         seen: Array, positions: Array,
     ) -> Array:  # fmt: skip
         for n, (layer, lora) in enumerate(zip(layers, adapter, strict=True)):
             x, _, _ = qwen2.forward(self.shape, x, layer, keys[n], values[n], seen, positions, lora)
-        return qwen2.odds(x[:, -1], self._norm, self._yes, self._no, self.shape.epsilon)
+        return x
+
+    def _odds(self, adapter: list[qwen2.Lora], layers: list[qwen2.Layer], *tensors: Array) -> Array:
+        called = self._hidden(adapter, layers, *tensors)[:, len(self.tokens.call) - 1]
+        return qwen2.odds(called, self._norm, self._yes, self._no, self.shape.epsilon)
 
     def _step(
-        self, adapter: Any, moments: Any, layers: Any, x: Array, keys: Array, values: Array, seen: Array, positions: Array,
-        truth: Array, counts: Array, rate: Array, step: Array,
-    ) -> tuple[Any, Any, Array]:  # fmt: skip
-        def loss_of(adapter: Any) -> Array:
-            z = self._odds(adapter, layers, x, keys, values, seen, positions)
-            each = jnp.maximum(z, 0) - z * truth + jnp.log1p(jnp.exp(-jnp.abs(z)))
-            return (each * counts).sum() / counts.sum()
+        self, adapter: Any, moments: Any, layers: Any, vocabulary: Array, parts: Any, rate: Array, step: Array
+    ) -> tuple[Any, Any, tuple[Array, Array]]:
+        call, before = len(self.tokens.call), len(self.tokens.call) + len(self.tokens.before_reply)
 
-        loss, slope = jax.value_and_grad(loss_of)(adapter)
+        def loss_of(adapter: Any) -> tuple[Array, tuple[Array, Array]]:
+            polar, answered, written, tokens = jnp.zeros(4)
+            for tensors, (truth, counts, reply, weight) in parts:
+                hidden = self._hidden(adapter, layers, *tensors)
+                z = qwen2.odds(hidden[:, call - 1], self._norm, self._yes, self._no, self.shape.epsilon)
+                each = jnp.maximum(z, 0) - z * truth + jnp.log1p(jnp.exp(-jnp.abs(z)))
+                polar, answered = polar + (each * counts).sum(), answered + counts.sum()
+                if reply.shape[1]:
+                    h = qwen2.normed(hidden[:, before - 1 :], self._norm, self.shape.epsilon)
+                    scores = h @ vocabulary.T
+                    chosen = jnp.take_along_axis(scores, reply[..., None], -1)[..., 0]
+                    surprise = jax.nn.logsumexp(scores, -1) - chosen
+                    written, tokens = written + (surprise * weight).sum(), tokens + weight.sum()
+            told = (polar / answered, written / (tokens + 1e-6))
+            return told[0] + _REPLY * written / answered, told
+
+        (_, told), slope = jax.value_and_grad(loss_of, has_aux=True)(adapter)
         size = jnp.sqrt(sum((one**2).sum() for one in jax.tree.leaves(slope)))
         slope = jax.tree.map(lambda one: one * jnp.minimum(1.0, 1 / (size + 1e-6)), slope)
         first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, moments[0], slope)
@@ -321,7 +398,41 @@ class Trainer:
         def moved(a: Array, m: Array, v: Array) -> Array:
             return a - rate * (m / (1 - 0.9**step)) / (jnp.sqrt(v / (1 - 0.98**step)) + 1e-8)
 
-        return jax.tree.map(moved, adapter, first, second), (first, second), loss
+        return jax.tree.map(moved, adapter, first, second), (first, second), told
+
+
+def _deal(group: Sequence[Behind], size: int, count: int, order: random.Random) -> list[list[Behind]]:
+    """So many batches of a group, each of examples of about one length, so that little is padded, but never the same ones.
+
+    The length of a reply counts first: each of its tokens goes through all trained layers and the vocabulary.
+
+    What a group is short of in its last batches is dealt again.
+    """
+    if not size:
+        return []
+    chosen = [*group]
+    while len(chosen) < size * count:
+        chosen += order.sample(group, min(len(group), size * count - len(chosen)))
+    chosen.sort(key=lambda e: (_padded_call(len(e.x)), e.length + order.random() * 200))
+    batches = [chosen[i * size : (i + 1) * size] for i in range(count)]
+    order.shuffle(batches)
+    return batches
+
+
+def _padded(length: int, to: int) -> int:
+    return -(-length // to) * to
+
+
+def _padded_call(length: int) -> int:
+    return _padded(length, _PADDED_CALL if length > _SHORT else _SHORT)
+
+
+def _stacked(rows: Sequence[NDArray[np.float32]], count: int) -> NDArray[np.float32]:
+    """(count, tokens, width), zero where a row ends before the longest, or there is none."""
+    whole = np.zeros((count, _padded_call(max(len(row) for row in rows)), rows[0].shape[1]), np.float32)
+    for i, row in enumerate(rows):
+        whole[i, : len(row)] = row
+    return whole
 
 
 def _past(
@@ -333,12 +444,12 @@ def _past(
 
 
 def _batch(
-    past: Sequence[tuple[NDArray[np.float16], NDArray[np.float16]]],
+    past: Sequence[tuple[NDArray[np.float16], NDArray[np.float16]]], rows: int
 ) -> tuple[NDArray[np.float16], NDArray[np.float16], NDArray[np.bool_], NDArray[np.int_]]:
-    """Keys and values, (layers, batch, padded, kv width), which of them are there, and how many."""
-    past = [*past, *[past[-1]] * (BATCH - len(past))]
+    """Keys and values, (layers, rows, padded, kv width), which of them are there, and how many."""
+    past = [*past, *[past[-1]] * (rows - len(past))]
     lengths = np.array([keys.shape[1] for keys, _ in past])
-    padded = -(-int(lengths.max()) // _PADDED) * _PADDED
+    padded = _padded(int(lengths.max()), _PADDED)
     layers, _, width = past[0][0].shape
     keys = np.zeros((layers, len(past), padded, width), np.float16)
     values, seen = np.zeros_like(keys), np.zeros((len(past), padded), bool)
@@ -347,43 +458,39 @@ def _batch(
     return keys, values, seen, lengths
 
 
-def _truth(batch: Sequence[Behind]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Whether each is answered, and how much it counts: what only fills a batch counts nothing."""
-    truth = np.zeros(BATCH, np.float32)
-    truth[: len(batch)] = [one.example.tells for one in batch]
-    counts = np.zeros(BATCH, np.float32)
-    counts[: len(batch)] = 1
-    return truth, counts
-
-
 def main(arguments: Sequence[str]) -> None:
     """`citewire eval adapter --model embedded:NAME --cases SUITE ... [--judge SUITE ...] [--out FOLDER]`: trains the adapter that
-    tells whether an article answers, on the tuned cases of suites; says how well it tells those of other suites. Needs 12 GB of
-    memory, and some seconds a case on two cores."""
+    tells whether an article answers, and what, on the tuned cases of suites and their first reference answers; says how well it
+    tells whether those of other suites are answered. Needs 16 GB of memory, and some seconds a case on two cores."""
     parser = argparse.ArgumentParser(prog="citewire eval adapter", description=main.__doc__)
     parser.add_argument("--model", required=True, help="embedded:NAME of a Qwen2 model")
     parser.add_argument("--cases", action="append", required=True, help="a suite to train on")
     parser.add_argument("--judge", action="append", default=[], help="a suite to judge the adapter by")
     parser.add_argument("--limit", type=int, default=0, help="cases of each suite at the most")
-    parser.add_argument("--without", type=Path, help="a case file whose cases are kept for another purpose")
+    parser.add_argument(
+        "--without", action="append", default=[], type=Path, help="a case file to train on none of"
+    )
+    parser.add_argument(
+        "--beside", type=int, default=0, help="articles found next that each question is asked of too"
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--out", type=Path, help="folder to write to; without it nothing is written")
     given = parser.parse_args(arguments)
-    kept = given.without.read_text("utf-8").splitlines() if given.without else ()
+    kept = [line for path in given.without for line in path.read_text("utf-8").splitlines()]
     without = frozenset(str(json.loads(line)["id"]) for line in kept)
     with tempfile.TemporaryDirectory() as folder:
         name = given.model.partition(":")[2]
         engine = open_embedded(name, EngineOptions(states_dir=folder))
         try:
             found = {
-                suite: [*collect(suite, engine, limit=given.limit, without=without)]
+                suite: [*collect(suite, engine, limit=given.limit, without=without, beside=given.beside)]
                 for suite in dict.fromkeys([*given.cases, *given.judge])
             }
-            end, call, yes, no = _numbers(engine)
+            tokens = numbers_of(engine)
             weights = qwen2.Weights(engine.weights_path())
         finally:
             engine.close()
-    trainer = Trainer(weights, end, call, yes, no)
+    trainer = Trainer(weights, tokens)
     learnt = trainer.behind([article for suite in given.cases for article in found[suite]])
     trainer.train(learnt, epochs=given.epochs)
     for suite in given.judge:
@@ -392,19 +499,21 @@ def main(arguments: Sequence[str]) -> None:
         truth = np.array([float(one.example.tells) for one in examples])
         sys.stdout.write(f"{suite}: {len(examples)} cases, AUC {auc(truth, told):.3f}\n")
     if given.out:
-        counted = ", ".join(
-            f"{suite} ({sum(len(a.examples) for a in found[suite])})" for suite in given.cases
-        )
         trainer.write(given.out / f"{name}.gguf")
+        counts = [(suite, [e for a in found[suite] for e in a.examples]) for suite in given.cases]
         about = {
             "digest": engine.digest,
             "call": END + CALL,
+            "before_reply": BEFORE_REPLY,
             "prompts": {one: load(one).version for one in PROMPTS},
-            "trained_on": counted,
+            "trained_on": ", ".join(
+                f"{suite} ({len(of)}, {sum(bool(e.reply) for e in of)} with replies)" for suite, of in counts
+            ),
         }
         (given.out / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
 
-def _numbers(engine: EmbeddedEngine) -> tuple[Sequence[int], ...]:
-    spelt = [[i[0] for w in words if (i := engine.token_ids(w)) and len(i) == 1] for words in (YES, NO)]
-    return engine.control_ids(END), engine.control_ids(CALL), *spelt
+def numbers_of(engine: EmbeddedEngine) -> Tokens:
+    """The tokens of its vocabulary that training needs."""
+    spelt = [tuple(i[0] for w in words if (i := engine.token_ids(w)) and len(i) == 1) for words in (YES, NO)]
+    return Tokens(engine.control_ids(END), engine.control_ids(CALL), engine.control_ids(BEFORE_REPLY), *spelt)

@@ -26,6 +26,7 @@ class _Recorder(Engine):
     def __init__(self, inner: Engine) -> None:
         self.inner = inner
         self.spec, self.digest, self.context_tokens = inner.spec, inner.digest, inner.context_tokens
+        self.adapter, self.one_state = inner.adapter, inner.one_state
         self.drafts: list[tuple[tuple[Message, ...], Limits]] = []
 
     def stream(
@@ -34,8 +35,23 @@ class _Recorder(Engine):
         self.drafts.append((tuple(messages), limits))
         return self.inner.stream(messages, limits, cancel)
 
+    def answer(
+        self, messages: Sequence[Message], limits: Limits, cancel: Any = None
+    ) -> Iterator[str | Reply]:
+        self.drafts.append((tuple(messages), limits))
+        return self.inner.answer(messages, limits, cancel)
+
     def log_odds(self, *arguments: Any, **named: Any) -> float | None:
         return self.inner.log_odds(*arguments, **named)
+
+    def scores(self, *arguments: Any, **named: Any) -> tuple[float, ...] | None:
+        return self.inner.scores(*arguments, **named)
+
+    def tells(self, *arguments: Any, **named: Any) -> float | None:
+        return self.inner.tells(*arguments, **named)
+
+    def token_ids(self, text: str) -> tuple[int, ...] | None:
+        return self.inner.token_ids(text)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return self.inner.count_tokens(messages)

@@ -82,8 +82,8 @@ class Weights:
     def embeddings(self, ids: Sequence[int]) -> Array:
         return self.get("token_embd.weight", ids)
 
-    def unembeddings(self, ids: Sequence[int]) -> Array:
-        """Small models use the embeddings for both ends."""
+    def unembeddings(self, ids: Sequence[int] | None = None) -> Array:
+        """Of all tokens, or of some. Small models use the embeddings for both ends."""
         own = "output.weight"
         return self.get(own if own in self._tensors else "token_embd.weight", ids)
 

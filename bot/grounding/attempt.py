@@ -9,13 +9,13 @@ from bot import prompt
 from bot.grounding.checks import (
     Checks,
     ask_answers,
-    ask_article,
     ask_polarity,
     ask_stated,
     brings_in_names,
     compare_words,
     fits,
     holds_names,
+    is_adapted,
     leaves_open,
     named,
     same_language,
@@ -36,6 +36,11 @@ from bot.reading import Reading, Sentence
 
 DRAFT_LIMITS = Limits(max_tokens=120)
 LIST_LIMITS = Limits(max_tokens=220)
+
+
+_BRIEF: frozenset[Kind] = frozenset({"who", "when", "where", "number"})
+"""What one name, date or figure answers is drafted by the engine's adapter, which learnt short answers. A sentence that begins with
+the question's words finds more of what is compared or listed: see docs/evaluation.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,10 @@ def attempt(
     reply: Reply | None = None
     engine.prepare(prompt.kept_beginning(reading), reading.key, cancel)
     limits = LIST_LIMITS if kind == "list" else DRAFT_LIMITS
-    for piece in engine.stream(prompt.draft(reading, question, kind), limits, cancel):
+    asked = prompt.draft(reading, question, kind)
+    adapted = is_adapted(engine)
+    drafting = engine.answer if adapted and kind in _BRIEF else engine.stream
+    for piece in drafting(asked, limits, cancel):
         if isinstance(piece, Reply):
             reply = piece
         else:
@@ -116,10 +124,11 @@ def attempt(
     assert reply is not None, "an engine ends every stream with a Reply"
     if recites(reply.text, reading, more_than=_QUOTED if kind == "quote" else 1):
         # To its end: until then the engine serves no other call.
-        *_, last = engine.stream(prompt.draft(reading, question, kind, recited=True), limits, cancel)
+        *_, last = drafting(prompt.draft(reading, question, kind, recited=True), limits, cancel)
         assert isinstance(last, Reply), "an engine ends every stream with a Reply"
-        reply = last
-    article_tells = ask_article(engine, reading, question, kind, cancel)
+        reply = replace(last, tells=reply.tells)
+    if adapted and reply.tells is None and kind != "yes_no":
+        reply = replace(reply, tells=engine.tells(asked, cancel))
     for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
     weights = Weights(s.read_as for s in reading.sentences)
@@ -134,7 +143,6 @@ def attempt(
         kind,
         draft,
         reply,
-        article_tells,
         weights,
         calibration,
         similarities,
@@ -169,7 +177,6 @@ class _Drafted:
     kind: Kind
     draft: str
     reply: Reply
-    article_tells: float | None
     weights: Weights
     calibration: Calibration
     similarities: "Similarities"
@@ -188,7 +195,7 @@ class _Drafted:
 
     def words(self, evidence: Evidence) -> Checks:
         found = compare_words(self.kind, self.question, self.draft, self.reading, evidence, self.weights)
-        return replace(found, article_tells=self.article_tells)
+        return replace(found, article_tells=self.reply.tells)
 
 
 def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:

@@ -77,17 +77,10 @@ class Checks:
         return asdict(self)
 
 
-def ask_article(
-    engine: Engine, reading: Reading, question: str, kind: Kind, cancel: threading.Event | None
-) -> float | None:
-    """Log-odds that the article answers the question; None without an adapter trained behind the prompts as they are.
-
-    It stands where the draft would begin, and costs the few tokens that call the adapter.
-    """
-    adapter = engine.adapter
-    if adapter is None or any(load(name).version != version for name, version in adapter.prompts.items()):
-        return None
-    return engine.tells(prompt.draft(reading, question, kind), cancel)
+def is_adapted(engine: Engine) -> bool:
+    """Whether the engine has an adapter that was trained behind the prompts as they are."""
+    trained = engine.adapter.prompts if engine.adapter else {}
+    return bool(trained) and all(load(name).version == version for name, version in trained.items())
 
 
 def ask_stated(

@@ -1,8 +1,8 @@
 """Trained adapters: a small addition to a model's weights, bound to the very weights and prompts it was trained with.
 
-They act on nothing but the few tokens that call them, which stand behind a prompt in place of an answer (activated LoRA:
-Greenewald et al. 2025, arXiv:2504.12397). So the article's state, made without them, serves them too, and a question costs
-those few tokens. Adapters are data in `bot/models/adapters`, made by `citewire eval adapter`.
+They act on nothing but the few tokens that call them, which stand behind a prompt in place of an answer, and the answer
+(activated LoRA: Greenewald et al. 2025, arXiv:2504.12397). So the article's state, made without them, serves them too.
+Adapters are data in `bot/models/adapters`, made by `citewire eval adapter`.
 """
 
 import json
@@ -19,12 +19,13 @@ FOLDER = Path(str(files("bot.models"))) / "adapters"
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """An adapter that tells whether an article answers a question.
+    """An adapter that tells whether an article answers a question, and what.
 
     Attributes:
         path: A GGUF file with `adapter.alora.invocation_tokens`.
         digest: SHA-256 of the weights it was trained with.
         call: Stands behind the question, in the model's control tokens; ends with the tokens that call the adapter.
+        before_reply: What the adapter writes before an answer; the odds of its first token say whether there is one.
         prompts: Versions of the prompts that it was trained behind, by name.
         trained_on: The sets of cases, with their counts.
     """
@@ -32,6 +33,7 @@ class Adapter:
     path: Path
     digest: str
     call: str
+    before_reply: str
     prompts: Mapping[str, str]
     trained_on: str
 
@@ -49,6 +51,7 @@ def adapter_for(digest: str) -> Adapter | None:
                 described.with_suffix(".gguf"),
                 str(raw["digest"]),
                 str(raw["call"]),
+                str(raw["before_reply"]),
                 {str(name): str(version) for name, version in raw["prompts"].items()},
                 str(raw["trained_on"]),
             )

@@ -53,6 +53,7 @@ class Reply:
         prompt_tokens: Tokens of the whole prompt, cached or not.
         cached_tokens: Those of them served from a kept prefix; None where the engine does not tell.
         mean_logprob: Mean natural-log probability of the written tokens; None where not given.
+        tells: Natural-log odds, by the engine's adapter, that what was read answers the question at all; None without one.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Reply:
     first_token_s: float | None = None
     total_s: float = 0.0
     mean_logprob: float | None = None
+    tells: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Engine(ABC):
     """SHA-256 of the weights, or the server's digest of them; "" where it cannot be known."""
     context_tokens: int
     adapter: "Adapter | None" = None
-    """What `tells` reads with."""
+    """What `answer` writes with."""
     one_state: bool = False
     """It keeps the state of one prompt only: a call with another beginning drops the article that was read."""
 
@@ -149,11 +151,14 @@ class Engine(ABC):
         """
         return None
 
-    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
-        """Natural-log odds that the text these messages begin with answers the question they end with.
+    def answer(
+        self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
+    ) -> Iterator[str | Reply]:
+        """As `stream`, by the adapter trained to answer behind these prompts where the engine has one (`Reply.tells`)."""
+        return self.stream(messages, limits, cancel)
 
-        Read by an adapter trained for it (`bot/models/adapter.py`); None where the engine has none.
-        """
+    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
+        """As `Reply.tells` of an answer, without writing one; None where the engine has no adapter or was stopped."""
         return None
 
     def token_ids(self, text: str) -> tuple[int, ...] | None:

@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import hashlib
+import json
 import logging
 import math
 import secrets
@@ -12,13 +13,13 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from bot import weights
 from bot.errors import ModelBusy, ModelMismatch, ModelUnavailable, QuestionRefused, WeightsMissing
-from bot.models.adapter import adapter_for
+from bot.models.adapter import Adapter, adapter_for
 from bot.models.base import NO, YES, Engine, EngineOptions, Limits, Message, ModelStatus, PrefixState, Reply
 from bot.models.guard import Alive, End, Item, Piece, guarded
 from bot.models.llama_http import Call
@@ -118,7 +119,56 @@ class EmbeddedEngine(Engine):
     def stream(
         self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
     ) -> Iterator[str | Reply]:
-        ids = self._prompt(messages)
+        return self._generate(self._prompt(messages), limits, cancel, {"n_probs": 1})
+
+    def answer(
+        self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
+    ) -> Iterator[str | Reply]:
+        if self.adapter is None or limits.grammar is not None:
+            yield from self.stream(messages, limits, cancel)
+            return
+        first = self.adapter.before_reply
+        # Whatever it makes of the article, it is made to answer: the odds of its first token are told beside that.
+        asked = {
+            **_ADAPTED,
+            "n_probs": _LISTED,
+            "grammar": f"root ::= {json.dumps(first)} .*",
+            "n_predict": limits.max_tokens + len(self._tokenise(first, ours=True)),
+        }
+        listed: list[_Listed] = []
+        called = self._called(messages, self.adapter)
+        for piece in self._generate(called, limits, cancel, asked, listed, written_first=first):
+            if isinstance(piece, Reply) and listed:
+                piece = replace(piece, tells=_odds(listed[0]))
+            yield piece
+
+    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
+        if self.adapter is None:
+            return None
+        called = self._called(messages, self.adapter)
+        listed = self._first_token(called, cancel, {**_ADAPTED, "n_probs": _LISTED})
+        return None if listed is None else _odds(listed)
+
+    def _called(self, messages: Sequence[Message], adapter: Adapter) -> tuple[int, ...]:
+        return self._prompt(messages, whole=False) + self._tokenise(adapter.call, ours=True)
+
+    def _generate(
+        self,
+        ids: tuple[int, ...],
+        limits: Limits,
+        cancel: threading.Event | None,
+        asked: Mapping[str, Any],
+        listed: "list[_Listed] | None" = None,
+        *,
+        written_first: str = "",
+    ) -> Iterator[str | Reply]:
+        """Text as it is written, then the `Reply`.
+
+        Args:
+            asked: What the server is asked for besides.
+            listed: Is filled with what the server lists of each token.
+            written_first: Is left out of the text.
+        """
         self._check_fits(len(ids), limits.max_tokens)
         with self._turn(limits, cancel) as mine:
             if not mine:
@@ -126,9 +176,9 @@ class EmbeddedEngine(Engine):
                 return
             self._bring_back(ids)
             call = self._call()
-            body = self._body(ids, limits, n_probs=1) | {"stream": True, "return_progress": True}
+            body = self._body(ids, limits, n_probs=1) | {"stream": True, "return_progress": True, **asked}
             yield from guarded(
-                lambda: self._read(call, body, ids),
+                lambda: _without(written_first, self._read(call, body, ids, listed)),
                 limits,
                 cancel,
                 hang_up=call.hang_up,
@@ -144,7 +194,7 @@ class EmbeddedEngine(Engine):
         cancel: threading.Event | None = None,
     ) -> float | None:
         listed = self._first_token(self._prompt(messages), cancel, {"n_probs": _LISTED})
-        return None if listed is None else log_odds([(x["token"], x["logprob"]) for x in listed], yes, no)
+        return None if listed is None else _odds(listed, yes, no)
 
     def scores(
         self, messages: Sequence[Message], tokens: Sequence[int], cancel: threading.Event | None = None
@@ -165,37 +215,14 @@ class EmbeddedEngine(Engine):
         told = {x["id"]: _SOFT * math.log(max(x["prob"], _LEAST)) for x in listed}
         return tuple(told.get(token, _SOFT * math.log(_LEAST)) for token in tokens)
 
-    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
-        if self.adapter is None:
-            return None
-        ids = self._prompt(messages, whole=False) + self._tokenise(self.adapter.call, ours=True)
-        listed = self._first_token(ids, cancel, {"n_probs": _LISTED, "lora": [{"id": 0, "scale": 1.0}]})
-        return None if listed is None else log_odds([(x["token"], x["logprob"]) for x in listed], YES, NO)
-
     def _first_token(
         self, ids: tuple[int, ...], cancel: threading.Event | None, asked: Mapping[str, Any]
-    ) -> list[dict[str, Any]] | None:
+    ) -> "_Listed | None":
         """What the server lists of the token behind a prompt; None where it was cancelled."""
-        limits = Limits(max_tokens=1)
-        self._check_fits(len(ids), 1)
-        listed: list[dict[str, Any]] = []
-        with self._turn(limits, cancel) as mine:
-            if not mine:
-                return None
-            self._bring_back(ids)
-            call = self._call()
-            body = self._body(ids, limits, n_probs=0) | {"stream": True, "return_progress": True, **asked}
-            source = guarded(
-                lambda: self._read(call, body, ids, listed),
-                limits,
-                cancel,
-                hang_up=call.hang_up,
-                who=f"The model {self.spec}",
-                refuse_empty=False,
-            )
-            for _ in source:
-                pass
-        return listed or None
+        listed: list[_Listed] = []
+        for _ in self._generate(ids, Limits(max_tokens=1), cancel, asked, listed):
+            pass
+        return listed[0] if listed else None
 
     def token_ids(self, text: str) -> tuple[int, ...] | None:
         return self._tokenise(text, ours=False)
@@ -453,7 +480,7 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: list[dict[str, Any]] | None = None,
+        listed: "list[_Listed] | None" = None,
     ) -> Iterator[Item]:
         """Translates the server's events; keeps what it says of its slots."""
         written: list[int] = []
@@ -470,15 +497,15 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: list[dict[str, Any]] | None,
+        listed: "list[_Listed] | None",
         written: list[int],
     ) -> Iterator[Item]:
         for event in call.stream("/completion", body):
             if "error" in event:
                 raise ModelUnavailable(f"The model {self.spec} failed: {str(event['error'])[:200]}")
             probabilities = event.get("completion_probabilities") or []
-            if listed is not None and not listed and probabilities:
-                listed.extend(probabilities[0].get("top_logprobs") or probabilities[0].get("top_probs") or ())
+            if listed is not None:
+                listed += [one.get("top_logprobs") or one.get("top_probs") or [] for one in probabilities]
             if event.get("stop"):
                 timings = event["timings"]
                 self._note(int(event["id_slot"]), (*ids, *written))
@@ -605,6 +632,28 @@ class EmbeddedEngine(Engine):
         # A disk that fills up may cut the file without a word.
         whole = self._states is not None and self._states.holds(file_name, int(said["n_written"]))
         return int(said["n_saved"]) if whole else None
+
+
+_ADAPTED: Mapping[str, Any] = {"lora": [{"id": 0, "scale": 1.0}]}
+"""Asks for the adapter, which is loaded at no strength."""
+_Listed = list[dict[str, Any]]
+"""The likeliest tokens at one place, as the server gives them."""
+
+
+def _odds(listed: _Listed, yes: Sequence[str] = YES, no: Sequence[str] = NO) -> float | None:
+    return log_odds([(x["token"], x["logprob"]) for x in listed], yes, no)
+
+
+def _without(first: str, items: Iterator[Item]) -> Iterator[Item]:
+    """What is written, without the words it begins with."""
+    begun = ""
+    for item in items:
+        if not isinstance(item, Piece) or len(begun) >= len(first):
+            yield item
+            continue
+        begun += item.text
+        rest = begun[len(first) :]
+        yield Piece(rest, item.logprobs[-1:]) if rest else Alive()
 
 
 @contextlib.contextmanager

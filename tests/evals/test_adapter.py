@@ -10,7 +10,7 @@ from bot import weights
 from bot.models import EngineOptions, Limits, Message, Reply, adapter
 from bot.models.embedded import EmbeddedEngine, open_embedded
 from evals import qwen2
-from evals.adapter import CALL, END, Article, Example, Trainer, _numbers
+from evals.adapter import BEFORE_REPLY, CALL, END, STOP, Article, Example, Trainer, numbers_of
 from evals.engine_states import KeysAndValues, read_state
 
 pytestmark = pytest.mark.models
@@ -20,13 +20,14 @@ TEXT = Message(
     "system", "The bridge of Lund was opened on Tuesday by Mayor Eva Berg. It cost three million euros."
 )
 ASKED = {
-    "Who opened the bridge of Lund?": True,
-    "What did the bridge of Lund cost?": True,
-    "When was the bridge of Lund opened?": True,
-    "How long is the bridge of Lund?": False,
-    "Who designed the bridge of Lund?": False,
-    "When was Mayor Eva Berg born?": False,
+    "Who opened the bridge of Lund?": "It was Berg, Eva, who opened it.",
+    "What did the bridge of Lund cost?": "It was three million that it cost.",
+    "When was the bridge of Lund opened?": "It was a Tuesday.",
+    "How long is the bridge of Lund?": "",
+    "Who designed the bridge of Lund?": "",
+    "When was Mayor Eva Berg born?": "",
 }
+"""Questions with what is to be learnt to answer; "" where nothing is told."""
 
 
 def messages_of(question: str) -> list[Message]:
@@ -42,12 +43,13 @@ def opened(states: Path) -> EmbeddedEngine:
 def held_by(engine: EmbeddedEngine) -> Article:
     whole = read_state(engine.save_state([TEXT]))
     examples = []
-    for question, tells in ASKED.items():
+    for question, told in ASKED.items():
         state = read_state(engine.save_state(messages_of(question)))
         shared = len(whole.tokens) - 1
         assert list(state.tokens[:shared]) == list(whole.tokens[:shared])
         rest = KeysAndValues(state.tokens, state.keys[:, shared:], state.values[:, shared:])
-        examples.append(Example("made up", question, tells, rest))
+        reply = (*(engine.token_ids(told) or ()), *engine.control_ids(STOP)) if told else ()
+        examples.append(Example("made up", question, bool(told), rest, reply))
     return Article(whole, tuple(examples))
 
 
@@ -55,6 +57,13 @@ def written(engine: EmbeddedEngine, question: str) -> str:
     *_, reply = engine.stream(messages_of(question), Limits(max_tokens=12))
     assert isinstance(reply, Reply)
     return reply.text
+
+
+def answered(engine: EmbeddedEngine, question: str) -> Reply:
+    *pieces, reply = engine.answer(messages_of(question), Limits(max_tokens=24))
+    assert isinstance(reply, Reply)
+    assert "".join(map(str, pieces)) == reply.text
+    return reply
 
 
 def test_an_adapter_is_trained_written_and_read_by_the_engine(
@@ -66,11 +75,11 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
     adapter.adapter_for.cache_clear()
     states = tmp_path / "states"
     engine = opened(states)
-    assert engine.tells(messages_of("Who opened the bridge of Lund?")) is None, "there is no adapter yet"
     article = held_by(engine)
-    end, call, yes, no = _numbers(engine)
-    trainer = Trainer(qwen2.Weights(engine.weights_path()), end, call, yes, no, rank=4)
+    trainer = Trainer(qwen2.Weights(engine.weights_path()), numbers_of(engine), rank=4)
     unchanged = written(engine, "Who opened the bridge of Lund?")
+    plain = answered(engine, "Who opened the bridge of Lund?")
+    assert (plain.text[:20], plain.tells) == (unchanged[:20], None), "there is no adapter yet"
     engine.close()
 
     examples = trainer.behind([article])
@@ -81,16 +90,27 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
     assert told[truth].min() > told[~truth].max() + 1.0, (before, told)
 
     trainer.write(adapters / f"{NAME}.gguf")
-    about = {"digest": engine.digest, "call": END + CALL, "prompts": {}, "trained_on": "made up (6)"}
+    about = {
+        "digest": engine.digest,
+        "call": END + CALL,
+        "before_reply": BEFORE_REPLY,
+        "prompts": {},
+        "trained_on": "made up (6)",
+    }
     (adapters / f"{NAME}.json").write_text(json.dumps(about), "utf-8")
     adapter.adapter_for.cache_clear()
     reading = opened(states)
     try:
-        served = {q: reading.tells(messages_of(q)) for q in ASKED}
+        served = {q: answered(reading, q) for q in ASKED}
         by_trainer = {one.example.id: odds for one, odds in zip(examples, told, strict=True)}
-        for question, odds in served.items():
+        for question, reply in served.items():
             # The engine computes with quantised weights and numbers, the trainer with dequantised ones.
-            assert odds == pytest.approx(by_trainer[question], abs=1.0), question
+            assert reply.tells == pytest.approx(by_trainer[question], abs=1.5), question
+            assert reading.tells(messages_of(question)) == pytest.approx(reply.tells, abs=0.5), question
+        assert {q: reply.text for q, reply in served.items() if ASKED[q]} == {
+            q: a for q, a in ASKED.items() if a
+        }
+        assert {reply.stop for q, reply in served.items() if ASKED[q]} == {"stop"}
         assert written(reading, "Who opened the bridge of Lund?") == unchanged, (
             "a draft knows nothing of the adapter"
         )
