@@ -49,7 +49,7 @@ END, CALL, BEFORE_REPLY, STOP = (
 and an answer, and behind the answer. No prompt holds the call: what was computed with the adapter is never taken for what was
 computed without."""
 PROMPTS = ("read", "opening", "draft", "tasks")
-RANK, RATE, EPOCHS, BATCH = 8, 5e-4, 4, 16
+RANK, RATE, EPOCHS, BATCH = 16, 5e-4, 3, 16
 ADAPTED = ("q", "k", "v", "o")
 FROM = 4 / 7
 """Share of the layers that are left as they are: a probe tells most behind these."""
