@@ -104,9 +104,13 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
         served = {q: answered(reading, q) for q in ASKED}
         by_trainer = {one.example.id: odds for one, odds in zip(examples, told, strict=True)}
         for question, reply in served.items():
-            # The engine computes with quantised weights and numbers, the trainer with dequantised ones.
-            assert reply.tells == pytest.approx(by_trainer[question], abs=1.5), question
-            assert reading.tells(messages_of(question)) == pytest.approx(reply.tells, abs=0.5), question
+            # The engine computes with quantised weights and numbers, the trainer with dequantised ones; and it lists the
+            # likeliest tokens only, so that high odds are cut.
+            by_engine = (reply.tells, reading.tells(messages_of(question)))
+            expected = min(max(by_trainer[question], -4.0), 4.0)
+            for odds in by_engine:
+                assert odds is not None
+                assert min(max(odds, -4.0), 4.0) == pytest.approx(expected, abs=1.5), (question, by_engine)
         assert {q: reply.text for q, reply in served.items() if ASKED[q]} == {
             q: a for q, a in ASKED.items() if a
         }
