@@ -132,7 +132,7 @@ class EmbeddedEngine(Engine):
         asked = {
             **_ADAPTED,
             "n_probs": _LISTED,
-            "grammar": f"root ::= {json.dumps(first)} .*",
+            "grammar": f"root ::= {json.dumps(first)} [^\\n] .*",  # not a token of two line ends: it learnt one
             "n_predict": limits.max_tokens + len(self._tokenise(first, ours=True)),
         }
         listed: list[_Listed] = []
