@@ -138,7 +138,7 @@ def collect(
             tells = case.answerable and any(e.article == reading.article.id for e in case.evidence)
             # Copies: a view would hold the whole article once a question.
             rest = KeysAndValues(state.tokens, state.keys[:, shared:].copy(), state.values[:, shared:].copy())
-            reply = engine.token_ids(reply_of(case)) if tells and reply_of(case) else None
+            reply = engine.token_ids(reply_of(case)) if tells else None
             ended = (*reply, *engine.control_ids(STOP)) if reply else ()
             examples.append(Example(suite.name, case.id, tells, rest, ended))
         yield Article(whole, tuple(examples))

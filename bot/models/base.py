@@ -106,7 +106,7 @@ class Engine(ABC):
     """SHA-256 of the weights, or the server's digest of them; "" where it cannot be known."""
     context_tokens: int
     adapter: "Adapter | None" = None
-    """What `answer` writes with."""
+    """What `answer` and `tells` ask."""
     one_state: bool = False
     """It keeps the state of one prompt only: a call with another beginning drops the article that was read."""
 

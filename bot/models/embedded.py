@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from bot import weights
@@ -119,7 +120,7 @@ class EmbeddedEngine(Engine):
     def stream(
         self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
     ) -> Iterator[str | Reply]:
-        return self._generate(self._prompt(messages), limits, cancel, {"n_probs": 1})
+        return self._generate(self._prompt(messages), limits, cancel)
 
     def answer(
         self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
@@ -135,11 +136,11 @@ class EmbeddedEngine(Engine):
             "grammar": f"root ::= {json.dumps(first)} [^\\n] .*",  # not a token of two line ends: it learnt one
             "n_predict": limits.max_tokens + len(self._tokenise(first, ours=True)),
         }
-        listed: list[_Listed] = []
+        listed: _Listed = []
         called = self._called(messages, self.adapter)
         for piece in self._generate(called, limits, cancel, asked, listed, written_first=first):
             if isinstance(piece, Reply) and listed:
-                piece = replace(piece, tells=_odds(listed[0]))
+                piece = replace(piece, tells=_odds(listed))
             yield piece
 
     def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
@@ -157,8 +158,8 @@ class EmbeddedEngine(Engine):
         ids: tuple[int, ...],
         limits: Limits,
         cancel: threading.Event | None,
-        asked: Mapping[str, Any],
-        listed: "list[_Listed] | None" = None,
+        asked: Mapping[str, Any] = MappingProxyType({}),
+        listed: "_Listed | None" = None,
         *,
         written_first: str = "",
     ) -> Iterator[str | Reply]:
@@ -166,7 +167,7 @@ class EmbeddedEngine(Engine):
 
         Args:
             asked: What the server is asked for besides.
-            listed: Is filled with what the server lists of each token.
+            listed: Is filled with what the server lists of the first token.
             written_first: Is left out of the text.
         """
         self._check_fits(len(ids), limits.max_tokens)
@@ -219,10 +220,10 @@ class EmbeddedEngine(Engine):
         self, ids: tuple[int, ...], cancel: threading.Event | None, asked: Mapping[str, Any]
     ) -> "_Listed | None":
         """What the server lists of the token behind a prompt; None where it was cancelled."""
-        listed: list[_Listed] = []
+        listed: _Listed = []
         for _ in self._generate(ids, Limits(max_tokens=1), cancel, asked, listed):
             pass
-        return listed[0] if listed else None
+        return listed or None
 
     def token_ids(self, text: str) -> tuple[int, ...] | None:
         return self._tokenise(text, ours=False)
@@ -480,7 +481,7 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: "list[_Listed] | None" = None,
+        listed: "_Listed | None" = None,
     ) -> Iterator[Item]:
         """Translates the server's events; keeps what it says of its slots."""
         written: list[int] = []
@@ -497,15 +498,15 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: "list[_Listed] | None",
+        listed: "_Listed | None",
         written: list[int],
     ) -> Iterator[Item]:
         for event in call.stream("/completion", body):
             if "error" in event:
                 raise ModelUnavailable(f"The model {self.spec} failed: {str(event['error'])[:200]}")
             probabilities = event.get("completion_probabilities") or []
-            if listed is not None:
-                listed += [one.get("top_logprobs") or one.get("top_probs") or [] for one in probabilities]
+            if listed is not None and not listed and probabilities:
+                listed.extend(probabilities[0].get("top_logprobs") or probabilities[0].get("top_probs") or ())
             if event.get("stop"):
                 timings = event["timings"]
                 self._note(int(event["id_slot"]), (*ids, *written))

@@ -30,6 +30,9 @@ ASKED = {
 """Questions with what is to be learnt to answer; "" where nothing is told."""
 
 
+_CUT = 4.0
+
+
 def messages_of(question: str) -> list[Message]:
     return [TEXT, Message("user", f"Question: {question}")]
 
@@ -78,6 +81,7 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
     article = held_by(engine)
     trainer = Trainer(qwen2.Weights(engine.weights_path()), numbers_of(engine), rank=4)
     unchanged = written(engine, "Who opened the bridge of Lund?")
+    assert engine.tells(messages_of("Who opened the bridge of Lund?")) is None, "there is no adapter yet"
     plain = answered(engine, "Who opened the bridge of Lund?")
     assert (plain.text[:20], plain.tells) == (unchanged[:20], None), "there is no adapter yet"
     engine.close()
@@ -87,7 +91,7 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
     before = trainer.judge(examples)
     trainer.train(examples, epochs=36, rate=4e-3)
     told = trainer.judge(examples)
-    assert told[truth].min() > told[~truth].max(), (before, told)
+    assert told[truth].min() > told[~truth].max() + 1.0, (before, told)
 
     trainer.write(adapters / f"{NAME}.gguf")
     about = {
@@ -105,12 +109,14 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
         by_trainer = {one.example.id: odds for one, odds in zip(examples, told, strict=True)}
         for question, reply in served.items():
             # The engine computes with quantised weights and numbers, the trainer with dequantised ones; and it lists the
-            # likeliest tokens only, so that high odds are cut.
-            by_engine = (reply.tells, reading.tells(messages_of(question)))
-            expected = min(max(by_trainer[question], -4.0), 4.0)
-            for odds in by_engine:
+            # likeliest tokens only, so that it cuts high odds.
+            expected = by_trainer[question]
+            for odds in (reply.tells, reading.tells(messages_of(question))):
                 assert odds is not None
-                assert min(max(odds, -4.0), 4.0) == pytest.approx(expected, abs=1.5), (question, by_engine)
+                if abs(expected) < _CUT:
+                    assert odds == pytest.approx(expected, abs=1.0), question
+                else:
+                    assert odds * np.sign(expected) > _CUT - 1.0, (question, odds, expected)
         assert {q: reply.text for q, reply in served.items() if ASKED[q]} == {
             q: a for q, a in ASKED.items() if a
         }
