@@ -48,21 +48,33 @@ class PolarityRule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which answer the article bears out; `margin` is positive when it does so clearly enough."""
+    """Which answer the article bears out.
+
+    Attributes:
+        holds: It does so clearly enough.
+    """
 
     word: Word
-    margin: float
-
-    @property
-    def probability(self) -> float:
-        return 1 / (1 + exp(-2.0 * self.margin))
+    probability: float
+    holds: bool
 
 
 def judge(yes: float, no: float, rule: PolarityRule) -> Verdict:
     """The better borne out of the two answers."""
     for_yes = min(yes - rule.yes_from, yes - no - rule.yes_lead)
     for_no = min(no - rule.no_from, no - yes - rule.no_lead)
-    return Verdict("yes", for_yes) if for_yes >= for_no else Verdict("no", for_no)
+    margin = max(for_yes, for_no)
+    return Verdict("yes" if for_yes >= for_no else "no", 1 / (1 + exp(-2.0 * margin)), margin >= 0.0)
+
+
+def weighed(probability: float, *, told: bool) -> Verdict:
+    """The likelier of the two answers.
+
+    Args:
+        probability: That a yes is right, where either is.
+        told: Whether the article answers at all.
+    """
+    return Verdict("yes" if probability >= 0.5 else "no", max(probability, 1 - probability), told)
 
 
 def word_of(draft: str) -> Word | None:
