@@ -222,12 +222,13 @@ def _fewest_wrong(y: Matrix, judged: Matrix) -> float:
 
 
 def _sure(y: Matrix, judged: Matrix, wrong_at_most: float = 0.03) -> float:
-    """The lowest probability above which at most this share of attempts is graded wrong, by cross-validation.
+    """The lowest probability above which at most this share of attempts is graded wrong, by cross-validation, one more counted
+    right and one wrong: a few that are all right prove little.
 
     Of the attempts that are likeliest, the grader calls a few wrong that only say it in other words than the reference.
     """
     order = np.argsort(-judged)
-    wrong = np.cumsum(1 - y[order]) / np.arange(1, len(y) + 1)
+    wrong = (np.cumsum(1 - y[order]) + 1) / (np.arange(1, len(y) + 1) + 2)
     fine = np.nonzero(wrong <= wrong_at_most)[0]
     return float(judged[order][fine[-1]]) if len(fine) else 0.99
 

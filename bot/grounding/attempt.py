@@ -108,8 +108,11 @@ def attempt(
     reply: Reply | None = None
     engine.prepare(prompt.kept_beginning(reading), reading.key, cancel)
     limits = LIST_LIMITS if kind == "list" else DRAFT_LIMITS
-    drafting = engine.answer if is_adapted(engine) else engine.stream
-    for piece in drafting(prompt.draft(reading, question, kind), limits, cancel):
+    asked = prompt.draft(reading, question, kind)
+    adapted = is_adapted(engine)
+    # It learnt few lists, and leaves parts of them out.
+    drafting = engine.answer if adapted and kind != "list" else engine.stream
+    for piece in drafting(asked, limits, cancel):
         if isinstance(piece, Reply):
             reply = piece
         else:
@@ -120,6 +123,10 @@ def attempt(
         *_, last = drafting(prompt.draft(reading, question, kind, recited=True), limits, cancel)
         assert isinstance(last, Reply), "an engine ends every stream with a Reply"
         reply = replace(last, tells=reply.tells, says_yes=reply.says_yes)
+    if adapted and kind == "list":
+        *_, told = engine.answer(asked, Limits(max_tokens=1), cancel)
+        assert isinstance(told, Reply), "an engine ends every stream with a Reply"
+        reply = replace(reply, tells=told.tells)
     for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
     weights = Weights(s.read_as for s in reading.sentences)
@@ -350,8 +357,11 @@ def _yes_no(d: _Drafted) -> Attempt:
     if fitted is None:
         verdict = judge(yes, no, d.calibration.polarity)
     else:
+        gate = d.calibration.gate
         verdict = weighed(
-            fitted.probability(checks.as_mapping()), told=d.calibration.tells(checks.as_mapping())
+            fitted.probability(checks.as_mapping()),
+            answered=gate.probability(checks.as_mapping()) if gate else 1.0,
+            holds=d.calibration.tells(checks.as_mapping()),
         )
     accepted, telling = verdict.holds, top
     if accepted and verdict.word == "yes":

@@ -67,14 +67,15 @@ def judge(yes: float, no: float, rule: PolarityRule) -> Verdict:
     return Verdict("yes" if for_yes >= for_no else "no", 1 / (1 + exp(-2.0 * margin)), margin >= 0.0)
 
 
-def weighed(probability: float, *, told: bool) -> Verdict:
+def weighed(yes: float, *, answered: float, holds: bool) -> Verdict:
     """The likelier of the two answers.
 
     Args:
-        probability: That a yes is right, where either is.
-        told: Whether the article answers at all.
+        yes: Probability that a yes is right, where either is.
+        answered: Probability that the article answers at all.
+        holds: Whether that is enough.
     """
-    return Verdict("yes" if probability >= 0.5 else "no", max(probability, 1 - probability), told)
+    return Verdict("yes" if yes >= 0.5 else "no", answered * max(yes, 1 - yes), holds)
 
 
 def word_of(draft: str) -> Word | None:

@@ -104,6 +104,13 @@ def test_a_yes_or_no_is_drafted_by_it_too() -> None:
     assert made.checks.says_yes == -0.5
 
 
+def test_a_list_is_drafted_without_it_and_told_all_the_same() -> None:
+    made, engine = attempted({"draft": load("draft").version}, "Which bridges were opened?", "list")
+    assert engine.asked == prompt.draft(READING, "Which bridges were opened?", "list")
+    assert made.draft != "Russia and Qatar signed it."
+    assert made.checks.article_tells == 1.5
+
+
 def test_an_adapter_of_other_prompts_is_not_asked() -> None:
     made, engine = attempted({"draft": "v0"}, "Who signed?", "who")
     assert engine.asked == ()

@@ -70,7 +70,9 @@ def test_the_word_that_is_borne_out_better_is_taken() -> None:
 def test_the_likelier_word_is_said_and_only_where_the_article_answers(
     probability: float, expected: tuple[str, float]
 ) -> None:
-    found = weighed(probability, told=True)
+    found = weighed(probability, answered=1.0, holds=True)
     assert (found.word, pytest.approx(found.probability)) == expected
     assert found.holds
-    assert not weighed(probability, told=False).holds
+    doubtful = weighed(probability, answered=0.5, holds=False)
+    assert not doubtful.holds
+    assert doubtful.probability == pytest.approx(expected[1] / 2)
