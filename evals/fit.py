@@ -16,7 +16,6 @@ from scipy.special import expit
 from scipy.stats import rankdata
 
 from bot.grounding.decide import Calibration, parse
-from bot.grounding.polarity import word_of
 from bot.questions import kind_of
 from evals.metrics.answers import accuracy
 from evals.records import read_runs
@@ -37,8 +36,6 @@ FEATURES: Mapping[str, tuple[float, float]] = {
     "fits": (-1.0, 1.0),
     "adds": (0.0, 1.0),
     "similarity": (0.0, 1.0),
-    "says_yes": (-6.0, 6.0),
-    "polarity": (-6.0, 6.0),
 }
 """What a calibration may use, with the range each is clipped to."""
 EXTRACT_FEATURES = ("article_tells", "answers", "question_coverage", "article_coverage")
@@ -49,24 +46,15 @@ DRAFT_FEATURES = (
 """What tells a right draft from a wrong one; with more of them it did worse on cases it had not seen."""
 QUICK_FEATURES = tuple(name for name in DRAFT_FEATURES if name != "stated")
 """The same without the dearest check."""
-PLAIN_FEATURES = tuple(name for name in QUICK_FEATURES if name not in ("answers", "evidence_answers"))
-"""What is known before any sentence is asked."""
 QUICK_FROM, QUICK_TO = 0.05, 0.9
-"""Where those leave this much doubt the checks of sentences are asked, and then the dearest. That one tells most of questions
-that share few words with their sentences: a right draft's AUC on `deal-fresh` is 0.86 without it, 0.89 with it."""
-DRAFTS_FROM = 0.3
-"""Behind the gate a draft is said from this probability on. Where wrong drafts said and right ones refused are fewest (0.44) 18 of
-78 answered questions of `news` and `deal-fresh` are refused, 104 of 127 decided rightly; here 10 and 107 (cross-validated)."""
+"""Where those leave this much doubt the dearest check is asked. It tells most of questions that share few words with their
+sentences: a right draft's AUC on `deal-fresh` is 0.86 without it, 0.89 with it."""
 GATE_FEATURES = ("article_tells", "answers")
 """What tells whether the article answers at all, whatever was drafted."""
-YES_FEATURES = ("says_yes", "polarity")
-"""What tells whether the answer to a yes-or-no question is yes."""
-NEED_LOG_ODDS = (
-    "article_tells", "stated", "answers", "evidence_answers", "logprob", *YES_FEATURES,
-)  # fmt: skip
+NEED_LOG_ODDS = ("article_tells", "stated", "answers", "evidence_answers", "logprob")
 Matrix = NDArray[np.float64]
-Part = Literal["gate", "draft", "extract", "yes"]
-"""What is fitted: that the article answers at all, that the draft is right, that the best sentence is, that the answer is yes."""
+Part = Literal["gate", "draft", "extract"]
+"""What is fitted: that the article answers at all, that the draft is right, that the best sentence is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +94,9 @@ def fit(
 ) -> Fit:
     """Fits on all, judges by five-fold cross-validation with folds chosen by the hash of the case's id.
 
-    The threshold is the one with which right attempts refused and wrong ones let through are fewest together when they are
-    judged by a model that has not seen them, but never below `at_least`; behind a gate, of those that it lets through. What is
-    called supported is chosen among attempts that can be shown without a doubt: let through by `gate`, no word missing.
+    The threshold is the one that keeps the shares of right attempts refused and of wrong ones let through smallest
+    together when they are judged by a model that has not seen them, but never below `at_least`. What is called
+    supported is chosen among attempts that can be shown without a doubt: let through by `gate`, no word missing.
 
     Raises:
         ValueError: Fewer than ten right or ten wrong attempts.
@@ -123,10 +111,14 @@ def fit(
     folds = np.array([fold_of(g.id) for g in graded])
     ridge = min((0.3, 1.0, 3.0, 10.0), key=lambda r: _loss(y, _held_out(x, y, folds, r)))
     judged = _held_out(x, y, folds, ridge)
-    passed = np.array([gate is None or gate.probability(g.checks) >= gate.threshold for g in graded])
-    threshold = max(at_least, _fewest_wrong(y[passed], judged[passed]))
+    threshold = max(at_least, _balanced(y, judged))
     weights = solve(x, y, ridge, _balancing(y))
-    shown = passed & np.array([not g.checks.get("missing") for g in graded])
+    shown = np.array(
+        [
+            not g.checks.get("missing") and (gate is None or gate.probability(g.checks) >= gate.threshold)
+            for g in graded
+        ]
+    )
     calibration: dict[str, object] = {
         "model": model,
         "fitted_on": fitted_on,
@@ -216,22 +208,21 @@ def _loss(y: Matrix, p: Matrix) -> float:
     return float(-np.mean(y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9)))
 
 
-def _fewest_wrong(y: Matrix, judged: Matrix) -> float:
-    """Half way across the gap where refused right and admitted wrong attempts are fewest."""
+def _balanced(y: Matrix, judged: Matrix) -> float:
+    """Half way across the gap where refused right and admitted wrong attempts are fewest, each as a share."""
     order = np.sort(judged)
     cuts = (order[1:] + order[:-1]) / 2
-    wrong = [(judged[y == 1] < cut).sum() + (judged[y == 0] >= cut).sum() for cut in cuts]
-    return float(cuts[int(np.argmin(wrong))])
+    lost = [(judged[y == 1] < cut).mean() + (judged[y == 0] >= cut).mean() for cut in cuts]
+    return float(cuts[int(np.argmin(lost))])
 
 
 def _sure(y: Matrix, judged: Matrix, wrong_at_most: float = 0.03) -> float:
-    """The lowest probability above which at most this share of attempts is graded wrong, by cross-validation, one more counted
-    right and one wrong: a few that are all right prove little.
+    """The lowest probability above which at most this share of attempts is graded wrong, by cross-validation.
 
     Of the attempts that are likeliest, the grader calls a few wrong that only say it in other words than the reference.
     """
     order = np.argsort(-judged)
-    wrong = (np.cumsum(1 - y[order]) + 1) / (np.arange(1, len(y) + 1) + 2)
+    wrong = np.cumsum(1 - y[order]) / np.arange(1, len(y) + 1)
     fine = np.nonzero(wrong <= wrong_at_most)[0]
     return float(judged[order][fine[-1]]) if len(fine) else 0.99
 
@@ -253,16 +244,11 @@ def graded_of(out: Path, part: Part) -> tuple[Graded, ...]:
         answer = result.answer if result else None
         if answer is None or not answer.get(text_key) or case.holdout:
             continue
-        # A yes or a no is decided otherwise: bot/grounding/polarity.py
-        if (kind_of(answer["standalone_question"]) == "yes_no") != (part == "yes"):
+        # Yes or no is decided by a rule of its own: bot/grounding/polarity.py
+        if kind_of(answer["standalone_question"]) == "yes_no":
             continue
         checks = {name: answer["checks"].get(prefix + name) for name in FEATURES}
         name = f"{run.header['suite']}:{case.id}"
-        if part == "yes":
-            word = word_of(case.answers[0]) if case.answers and case.answerable else None
-            if word is not None and not case.abstain_ok:
-                found.append(Graded(name, checks, word == "yes"))
-            continue
         if part == "gate":
             if not case.abstain_ok:  # of a false premise nobody says whether it is answered
                 found.append(Graded(name, checks, case.answerable))
@@ -299,25 +285,16 @@ def main(arguments: Sequence[str]) -> None:
         drafts = _fit_runs(given, DRAFT_FEATURES, "draft", tells)
         sentences = _fit_runs(given, EXTRACT_FEATURES, "extract", tells)
         quick = _fit_runs(given, QUICK_FEATURES, "draft", tells)
-        plain = _fit_runs(given, PLAIN_FEATURES, "draft", tells)
-        fitted = {"drafts": drafts, "quick": quick, "plain": plain, "gate": gate, "sentences": sentences}
-        try:
-            fitted["yes"] = _fit_runs(given, YES_FEATURES, "yes")
-        except ValueError as error:
-            sys.stdout.write(f"yes or no is left to the rule without an adapter: {error}\n")
-        sys.stdout.write("".join(_say(what, one) for what, one in fitted.items()))
-        doubt = {"low": QUICK_FROM, "high": QUICK_TO}
+        sys.stdout.write(
+            _say("drafts", drafts) + _say("quick", quick) + _say("gate", gate) + _say("sentences", sentences)
+        )
         calibration = {
             **drafts.calibration,
-            "threshold": DRAFTS_FROM,
             "gate": gate.calibration,
             "extract": sentences.calibration,
-            "quick": {**quick.calibration, **doubt, "quick": {**plain.calibration, **doubt}},
-            "yes": fitted["yes"].calibration if "yes" in fitted else None,
+            "quick": {**quick.calibration, "low": QUICK_FROM, "high": QUICK_TO},
         }
     if given.out:
-        if given.out.is_file() and (by_hand := json.loads(given.out.read_text("utf-8")).get("polarity")):
-            calibration["polarity"] = by_hand
         write(calibration, given.out)
 
 

@@ -54,7 +54,6 @@ class Checks:
         adds: 1 when the draft says more than the question did, 0 when it only repeats it; None for yes or no.
         similarity: Cosine similarity of question and best passage.
         polarity: For yes or no: log-odds of "Yes." being stated less those of "No.".
-        says_yes: For yes or no: log-odds, by the same adapter, of answering with Yes against No.
     """
 
     article_tells: float | None = None
@@ -73,7 +72,6 @@ class Checks:
     adds: float | None = None
     similarity: float | None = None
     polarity: float | None = None
-    says_yes: float | None = None
 
     def as_mapping(self) -> dict[str, float | None]:
         return asdict(self)

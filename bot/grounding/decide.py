@@ -25,11 +25,10 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Quick:
-    """A decision without the dearest checks, and from where to where it is too unsure to do without.
+    """A decision without the dearest check, and from where to where it is too unsure to do without.
 
     Attributes:
-        calibration: May have a quicker one within, which does without more of them.
-        low, high: Between these probabilities they are asked for.
+        low, high: Between these probabilities the check is asked for and the full model decides.
     """
 
     calibration: "Calibration"
@@ -45,11 +44,10 @@ class Calibration:
         fitted_on: Names of the case sets, with their counts.
         threshold: Answer at this probability or above.
         sure: A statement is called supported at this probability or above.
-        polarity: From where on a yes or a no is taken, where `yes` cannot tell.
-        yes: That the answer to a yes-or-no question is yes, where it is answered; needs an adapter.
+        polarity: From where on a yes or a no is taken.
         gate: Whether the article gives what is asked for, whatever the draft says; None where it cannot be measured.
         extract: The same for answering with the article's own sentence where a draft failed; None never does.
-        quick: The same for a draft before the checks that are asked last; None always asks.
+        quick: The same for a draft whose evidence was not asked whether it states it; None always asks.
     """
 
     model: str
@@ -62,34 +60,21 @@ class Calibration:
     extract: "Calibration | None" = None
     quick: "Quick | None" = None
     polarity: PolarityRule = field(default_factory=PolarityRule)
-    yes: "Calibration | None" = None
 
     def tells(self, checks: Mapping[str, float | None]) -> bool:
         """Whether the article is taken to answer the question at all."""
         return self.gate is None or self.gate.probability(checks) >= self.gate.threshold
 
     def settled(self, checks: Mapping[str, float | None]) -> bool:
-        """Whether these measurements decide a draft without the checks that are asked last."""
+        """Whether these measurements decide a draft without asking if its evidence states it."""
         if self.quick is None:
             return False
         return not self.quick.low < self.quick.calibration.probability(checks) < self.quick.high
 
-    def plain(self, checks: Mapping[str, float | None]) -> bool:
-        """Whether they decide it before any sentence is asked."""
-        return self.quick is not None and self.quick.calibration.settled(checks)
-
-    def of_measured(self, checks: Mapping[str, float | None]) -> "Calibration":
-        """This one, or the quicker one within it where nothing was measured that it would do without."""
-        if self.quick is None:
-            return self
-        within = self.quick.calibration
-        own = self.features.keys() - within.features.keys()
-        return self if any(checks.get(name) is not None for name in own) else within.of_measured(checks)
-
     def probability(self, checks: Mapping[str, float | None]) -> float:
         """From 0 to 1. A measurement that could not be made counts as average."""
-        if (measured := self.of_measured(checks)) is not self:
-            return measured.probability(checks)
+        if self.quick is not None and checks.get("stated") is None:
+            return self.quick.calibration.probability(checks)
         total = self.intercept
         for name, feature in self.features.items():
             value = checks.get(name)
@@ -143,7 +128,6 @@ def parse(raw: Mapping[str, Any], *, where: str) -> Calibration:
             extract=parse(raw["extract"], where=where) if raw.get("extract") else None,
             quick=_quick(raw["quick"], where) if raw.get("quick") else None,
             polarity=PolarityRule(**raw.get("polarity", {})),
-            yes=parse(raw["yes"], where=where) if raw.get("yes") else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(

@@ -73,16 +73,3 @@ def test_what_was_not_asked_is_decided_without_it() -> None:
 
 def test_without_a_quick_model_everything_is_asked() -> None:
     assert not ONE.settled({"answers": 9.0})
-
-
-def test_what_is_known_before_any_sentence_is_asked_may_decide() -> None:
-    tells = {**ANSWERS, "weight": 2.0}
-    first = {**RAW, "features": {"article_tells": tells}, "low": 0.1, "high": 0.9}
-    within = {**RAW, "features": {"article_tells": tells, "answers": ANSWERS}, "low": 0.1, "high": 0.9}
-    staged = parse({**RAW, "quick": {**within, "quick": first}}, where="test")
-    assert staged.plain({"article_tells": 1.2})  # 1 / (1 + e^-2.4) = 0.92
-    assert not staged.plain({"article_tells": 1.0})  # 0.88
-    assert staged.probability({"article_tells": 1.0}) == pytest.approx(0.8807971)
-    assert staged.probability({"article_tells": 1.0, "answers": -2.0}) == pytest.approx(0.5)
-    assert not staged.settled({"article_tells": 1.0, "answers": -2.0})
-    assert not QUICK.plain({"answers": 9.0}), "nothing is fitted to what is known before"
