@@ -21,7 +21,22 @@ def ollama() -> None:
         pytest.skip(f"no Ollama at 127.0.0.1:11434. Start one: ollama serve, or {_SCRIPT} up")
     if not _SCRIPT.exists():
         pytest.fail(f"no Ollama at 127.0.0.1:11434, and {_SCRIPT} is not there to start one")
-    subprocess.run([sys.executable, str(_SCRIPT), "up"], check=True, timeout=_BUILD_S)
+    subprocess.run(
+        [sys.executable, str(_SCRIPT), "up"], check=True, timeout=_BUILD_S, env={**os.environ, **_compilers()}
+    )
+
+
+def _compilers() -> dict[str, str]:
+    """Compilers that leave Intel's matrix unit alone, where the processor has one.
+
+    The script builds for the very processor. The server's Go module refers to that unit's code then
+    and does not hold it, so the build ends in "undefined reference to ggml_backend_amx_buffer_type".
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists() or "amx_int8" not in cpuinfo.read_text():
+        return {}
+    without = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+    return {"CC": f"gcc {without}", "CXX": f"g++ {without}"}
 
 
 def _answers() -> bool:
