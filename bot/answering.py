@@ -18,9 +18,9 @@ from bot.about import Said, about_article, no_question
 from bot.candidates import Candidate, find_candidates
 from bot.errors import QuestionRefused
 from bot.grounding.attempt import Attempt, Telling, answering, attempt, extract, find_telling
-from bot.grounding.checks import unknown_names
+from bot.grounding.checks import is_adapted, unknown_names
 from bot.grounding.compose import Composed, compose
-from bot.grounding.decide import Calibration, calibration_for
+from bot.grounding.decide import Asked, Calibration, calibration_for
 from bot.grounding.heads import heads_for
 from bot.grounding.words import Weights
 from bot.history import Standalone, standalone
@@ -268,8 +268,10 @@ class Answering:
         )
 
     def _calibration(self) -> Calibration:
-        heads = heads_for(self.engine) is not None
-        found = calibration_for(self.engine.spec, inside=self.engine.one_state, heads=heads)
+        ways: list[Asked] = ["adapter"] if is_adapted(self.engine) else []
+        headed = heads_for(self.engine) is not None
+        ways.append("heads" if headed else "inside" if self.engine.one_state else "")
+        found = calibration_for(self.engine.spec, asked=tuple(ways))
         return replace(found, quick=None) if self.options.every_check else found
 
     def _found(self, hit: Hit) -> FoundPassage:

@@ -32,6 +32,7 @@ from bot import prompt
 from bot.models.base import NO, YES, EngineOptions, Message
 from bot.models.embedded import EmbeddedEngine, open_embedded
 from bot.prompts import load
+from bot.questions import Kind, kind_of
 from evals import qwen2
 from evals.engine_states import KeysAndValues, read_state
 from evals.fit import auc
@@ -55,6 +56,9 @@ FROM = 4 / 7
 """Share of the layers that are left as they are: a probe tells most behind these."""
 _PADDED, _PADDED_CALL, _SHORT = 256, 16, 8
 """The past of a batch, and what stands behind it, are padded to a multiple of so many tokens: each length is compiled anew."""
+_COMMON = 32_768
+"""A byte-pair vocabulary begins with its commonest tokens. A reply's token is learnt against so many of them and all others of
+the replies: the rest would cost a fifth of a step."""
 _REPLY, _POLAR = 0.15, 4.0
 """How much a token of a reply counts beside Yes or No, and the first of a reply to a yes-or-no question beside the others."""
 
@@ -103,7 +107,7 @@ def collect(
     """
     from bot.answering import ChainOptions
     from bot.candidates import find_candidates
-    from bot.questions import kind_of, without_orders
+    from bot.questions import without_orders
     from bot.reading import Reading
     from evals.suites import select
 
@@ -145,9 +149,14 @@ def collect(
     bench.close()
 
 
+_BRIEF: frozenset[Kind] = frozenset({"who", "when", "where", "number"})
+"""Asked for these, one name, date or figure is the answer. What has several parts is better told in a sentence."""
+
+
 def reply_of(case: Case) -> str:
-    """What is to be learnt to answer: the first reference answer, written as a sentence; "" without one."""
-    told = case.answers[0].strip() if case.answers else ""
+    """What is to be learnt to answer: a sentence, or for a name, date or figure the first reference answer as one; "" without."""
+    brief = kind_of(case.question) in _BRIEF or not case.reference
+    told = (case.answers[0] if brief and case.answers else case.reference).strip()
     return f"{told[:1].upper()}{told[1:]}{'' if _ENDED.search(told) else '.'}" if told else ""
 
 
@@ -203,7 +212,6 @@ class Trainer:
         self._layers = [weights.layer(n) for n in range(self.first, self.shape.layers)]
         self._norm = weights.last_norm()
         self._yes, self._no = weights.unembeddings(tokens.yes), weights.unembeddings(tokens.no)
-        self._vocabulary = weights.unembeddings()
         drawn = np.random.default_rng(seed)
         self.adapter: list[dict[str, tuple[Array, Array]]] = []
         for layer in self._layers:
@@ -271,6 +279,9 @@ class Trainer:
         Each batch has its share of examples with a reply to learn and of those without: the latter have few tokens.
         """
         order = random.Random(seed)
+        in_replies = {token for e in examples for token in e.example.reply}
+        vocabulary = np.array(sorted(in_replies | {*range(min(_COMMON, self.weights.vocabulary))}))
+        unembedding = self.weights.unembeddings(vocabulary.tolist())
         groups = [[e for e in examples if bool(e.example.reply) == replying] for replying in (True, False)]
         long = round(BATCH * len(groups[0]) / len(examples))
         long = min(max(long, bool(groups[0])), BATCH - bool(groups[1]))
@@ -283,13 +294,13 @@ class Trainer:
             if step % count == 0:
                 dealt = [_deal(g, n, count, order) for g, n in zip(groups, sizes, strict=True)]
             parts = [
-                (self._tensors(one[step % count], n), self._targets(one[step % count], n))
+                (self._tensors(one[step % count], n), self._targets(one[step % count], n, vocabulary))
                 for one, n in zip(dealt, sizes, strict=True)
                 if n
             ]
             now = rate * min(1.0, (step + 1) / 20) * max(0.05, 1 - step / steps)
             self.adapter, moments, (polar, written) = self._learn(
-                self.adapter, moments, self._layers, self._vocabulary, parts, now, float(step + 1)
+                self.adapter, moments, self._layers, unembedding, parts, now, float(step + 1)
             )
             losses.append((float(polar), float(written)))
             if (step + 1) % count == 0:
@@ -339,9 +350,12 @@ class Trainer:
         x = _stacked([one.x for one in batch], rows)
         return x, keys, values, seen, (lengths[:, None] + np.arange(x.shape[1])).astype(np.float32)
 
-    def _targets(self, batch: Sequence[Behind], rows: int) -> tuple[NDArray[Any], ...]:
-        """Whether each is answered and how much it counts, (rows,); the tokens of its reply and how much each counts,
-        (rows, tokens): what only fills a batch counts nothing, and the token on which a yes or no hangs more."""
+    def _targets(
+        self, batch: Sequence[Behind], rows: int, vocabulary: NDArray[np.int_]
+    ) -> tuple[NDArray[Any], ...]:
+        """Whether each is answered and how much it counts, (rows,); the places in the vocabulary of its reply's tokens and how
+        much each counts, (rows, tokens): what only fills a batch counts nothing, and the token on which a yes or no hangs more.
+        """
         truth, counts = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
         truth[: len(batch)] = [one.example.tells for one in batch]
         counts[: len(batch)] = 1
@@ -351,7 +365,7 @@ class Trainer:
         reply, weight = np.zeros((rows, width), np.int32), np.zeros((rows, width), np.float32)
         for i, one in enumerate(batch):
             told = one.example.reply
-            reply[i, : len(told)], weight[i, : len(told)] = told, 1
+            reply[i, : len(told)], weight[i, : len(told)] = np.searchsorted(vocabulary, told), 1
             if told and told[0] in (*self.tokens.yes, *self.tokens.no):
                 weight[i, 0] = _POLAR
         return truth, counts, reply, weight

@@ -47,9 +47,6 @@ class _Recorder(Engine):
     def scores(self, *arguments: Any, **named: Any) -> tuple[float, ...] | None:
         return self.inner.scores(*arguments, **named)
 
-    def tells(self, *arguments: Any, **named: Any) -> float | None:
-        return self.inner.tells(*arguments, **named)
-
     def token_ids(self, text: str) -> tuple[int, ...] | None:
         return self.inner.token_ids(text)
 

@@ -68,6 +68,11 @@ class Weights:
             float(said("attention.layer_norm_rms_epsilon")),
         )
 
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that the model has embeddings for."""
+        return int(self._tensors["token_embd.weight"].data.shape[0])
+
     def get(self, name: str, rows: Sequence[int] | None = None) -> Array:
         """A tensor as float32, shape (output width, input width); of a large one only some rows."""
         tensor = self._tensors[name]
@@ -82,8 +87,8 @@ class Weights:
     def embeddings(self, ids: Sequence[int]) -> Array:
         return self.get("token_embd.weight", ids)
 
-    def unembeddings(self, ids: Sequence[int] | None = None) -> Array:
-        """Of all tokens, or of some. Small models use the embeddings for both ends."""
+    def unembeddings(self, ids: Sequence[int]) -> Array:
+        """Of some tokens. Small models use the embeddings for both ends."""
         own = "output.weight"
         return self.get(own if own in self._tensors else "token_embd.weight", ids)
 

@@ -21,13 +21,16 @@ from bot.grounding.checks import (
     same_language,
     says_nothing,
     speaks_of,
+    strangers,
     tells_of_it,
 )
 from bot.grounding.counting import counted
 from bot.grounding.decide import Calibration, calibration_for
 from bot.grounding.evidence import THIN, Evidence, evidence_of, find_evidence, rank_sentences
 from bot.grounding.heads import beginnings, heads_for
-from bot.grounding.polarity import Word, judge, worded
+from bot.grounding.polarity import Word, judge, weighed, worded
+from bot.grounding.quoting import aimed
+from bot.grounding.roles import without_others_roles
 from bot.grounding.statements import markers_in, split_draft, without_markers
 from bot.grounding.words import Weights, content_words, quotes_in, stands_in
 from bot.models.base import Engine, Limits, Reply
@@ -36,11 +39,6 @@ from bot.reading import Reading, Sentence
 
 DRAFT_LIMITS = Limits(max_tokens=120)
 LIST_LIMITS = Limits(max_tokens=220)
-
-
-_BRIEF: frozenset[Kind] = frozenset({"who", "when", "where", "number"})
-"""What one name, date or figure answers is drafted by the engine's adapter, which learnt short answers. A sentence that begins with
-the question's words finds more of what is compared or listed: see docs/evaluation.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,8 @@ def attempt(
     limits = LIST_LIMITS if kind == "list" else DRAFT_LIMITS
     asked = prompt.draft(reading, question, kind)
     adapted = is_adapted(engine)
-    drafting = engine.answer if adapted and kind in _BRIEF else engine.stream
+    # It learnt few lists, and leaves parts of them out.
+    drafting = engine.answer if adapted and kind != "list" else engine.stream
     for piece in drafting(asked, limits, cancel):
         if isinstance(piece, Reply):
             reply = piece
@@ -126,16 +125,21 @@ def attempt(
         # To its end: until then the engine serves no other call.
         *_, last = drafting(prompt.draft(reading, question, kind, recited=True), limits, cancel)
         assert isinstance(last, Reply), "an engine ends every stream with a Reply"
-        reply = replace(last, tells=reply.tells)
-    if adapted and reply.tells is None and kind != "yes_no":
-        reply = replace(reply, tells=engine.tells(asked, cancel))
+        reply = replace(last, tells=reply.tells, says_yes=reply.says_yes)
+    if adapted and kind == "list":
+        *_, told = engine.answer(asked, Limits(max_tokens=1), cancel)
+        assert isinstance(told, Reply), "an engine ends every stream with a Reply"
+        reply = replace(reply, tells=told.tells)
     for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
     weights = Weights(s.read_as for s in reading.sentences)
-    draft = without_markers(reply.text).strip()
+    draft = without_others_roles(without_markers(reply.text).strip(), reading.sentences)
     listing = counted(question, draft, reading.sentences, weights)
+    quoting = aimed(question, draft, reading, weights) if kind == "quote" else None
     if listing is not None:
         draft = listing.answer
+    elif quoting is not None:
+        draft = quoting.text
     drafted = _Drafted(
         engine,
         reading,
@@ -195,19 +199,22 @@ class _Drafted:
 
     def words(self, evidence: Evidence) -> Checks:
         found = compare_words(self.kind, self.question, self.draft, self.reading, evidence, self.weights)
-        return replace(found, article_tells=self.reply.tells)
+        says_yes = self.reply.says_yes if self.kind == "yes_no" else None
+        return replace(found, article_tells=self.reply.tells, says_yes=says_yes)
 
 
 def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     sentences = d.reading.sentences
-    telling = known
-    if telling is None:
+    # An adapter tells of the whole article at once: its sentences are asked only where its draft does not hold.
+    asks = d.calibration.asks_sentences
+    telling = known or ()
+    if known is None and asks:
         drawn = find_evidence(d.question, d.draft, sentences, d.weights)
         telling = find_telling(
             d.engine, d.reading, d.question, d.weights, d.similarities, d.cancel, first=_best_of(drawn, d)
         )
     evidence = find_evidence(d.question, d.draft, sentences, d.weights, telling=answering(telling))
-    ours = _answers_of(evidence, telling, d) if d.draft else None
+    ours = _answers_of(evidence, telling, d) if d.draft and asks else None
     found = [t.answers for t in telling] + ([ours] if ours is not None else [])
     checks = replace(
         d.words(evidence),
@@ -217,13 +224,14 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     )
     elsewhere = checks.article_coverage == 0.0  # not one word of the question stands in the article
     nameless = checks.fits < 0 and named(d.question)
-    tells = bool(telling) and d.calibration.tells(checks.as_mapping())
-    told = not elsewhere and not nameless and (tells or not found)
+    measured = bool(found) or not asks
+    tells = (bool(telling) or not asks) and d.calibration.tells(checks.as_mapping())
+    told = not elsewhere and not nameless and (tells or not measured)
     # It costs as much as half a draft: not where nothing hangs on it, nor where the rest is plain enough.
-    if told and d.draft and not (found and d.calibration.settled(checks.as_mapping())):
+    if told and d.draft and not (measured and d.calibration.settled(checks.as_mapping())):
         checks = replace(checks, stated=d.stated(evidence, d.draft))
     # An engine without log-odds: nothing can be asked of sentences.
-    blind = checks.stated is None and not found
+    blind = checks.stated is None and not measured
     told = told and (tells or blind)
     calibration = calibration_for(d.engine.spec, log_odds=False) if blind else d.calibration
     probability = calibration.probability(checks.as_mapping())
@@ -232,6 +240,10 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     empty = brings_in_names(d.draft, d.reading) or says_nothing(d.draft) or repeats
     dateless = d.kind == "when" and checks.fits < 0
     accepted = told and probability >= calibration.threshold and not empty and not dateless
+    if not telling and not asks and told and (not accepted or d.calibration.quick is None):
+        telling = find_telling(
+            d.engine, d.reading, d.question, d.weights, d.similarities, d.cancel, first=_best_of(evidence, d)
+        )
     return Attempt(
         d.reading,
         d.draft,
@@ -241,7 +253,7 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
         checks,
         probability,
         accepted,
-        probability >= calibration.sure and _can_be_sure(d),
+        probability >= calibration.of_measured(checks.as_mapping()).sure and _can_be_sure(d),
         told=told,
         telling=telling,
     )
@@ -348,26 +360,36 @@ def _yes_no(d: _Drafted) -> Attempt:
     if len(excerpt) > 1 and (first := alone(ranked[0])) is not None:
         # Beside another sentence the model may lose sight of what the best one says.
         yes, no = max(yes, first[0]), max(no, first[1])
-    verdict = judge(yes, no, d.calibration.polarity)
-    accepted, telling = verdict.margin >= 0.0, top
+    checks = replace(d.words(evidence), stated=max(yes, no), polarity=yes - no)
+    fitted = d.calibration.yes if checks.says_yes is not None else None
+    if fitted is None:
+        verdict = judge(yes, no, d.calibration.polarity)
+    else:
+        gate = d.calibration.gate
+        verdict = weighed(
+            fitted.probability(checks.as_mapping()),
+            answered=gate.probability(checks.as_mapping()) if gate else 1.0,
+            holds=d.calibration.tells(checks.as_mapping()),
+        )
+    # Of somebody whom the article never mentions it says neither yes nor no.
+    accepted, telling = verdict.holds and not strangers(d.question, d.reading), top
     if accepted and verdict.word == "yes":
         # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
         top = tuple(s for s in top if s in naming) or top
-        accepted = top[0] in naming
+        accepted = accepted and top[0] in naming
         telling = tuple(s for s in top if s is drawn or tells_of_it(d.question, s, d.reading))
         top = telling or top
     decides = _deciding(d, top, verdict.word, alone) if accepted else top[0]
     # What the cited sentence does not speak of it cannot bear out, however sure the model is.
     speaks = speaks_of(d.question, decides, d.reading)
     sure = verdict.probability >= d.calibration.polarity.sure
-    if verdict.word == "yes" and not sure and heads_for(d.engine) is None:
+    if verdict.word == "yes" and not sure and fitted is None and heads_for(d.engine) is None:
         # Of whom it names it may tell another thing altogether.
         accepted = accepted and bool(telling)
     if verdict.word == "no" and not sure:
         # "No, the article does not say so" is no answer but the want of one.
         accepted = accepted and not leaves_open(d.draft)
     text = worded(verdict, d.question, d.draft, decides.text, language_of(d.question))
-    checks = replace(d.words(evidence), stated=max(yes, no), polarity=yes - no)
     return Attempt(
         d.reading,
         text,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from bot import prompt
 from bot.grounding import heads
 from bot.grounding.evidence import Evidence
-from bot.grounding.words import Weights, content_words, name_words, names, numbers
+from bot.grounding.words import CALENDAR_WORDS, Weights, content_words, name_words, names, numbers
 from bot.models.base import Engine
 from bot.prompts import load
 from bot.questions import Kind, language_of
@@ -54,6 +54,7 @@ class Checks:
         adds: 1 when the draft says more than the question did, 0 when it only repeats it; None for yes or no.
         similarity: Cosine similarity of question and best passage.
         polarity: For yes or no: log-odds of "Yes." being stated less those of "No.".
+        says_yes: For yes or no: log-odds, by the same adapter, of answering with Yes against No.
     """
 
     article_tells: float | None = None
@@ -72,6 +73,7 @@ class Checks:
     adds: float | None = None
     similarity: float | None = None
     polarity: float | None = None
+    says_yes: float | None = None
 
     def as_mapping(self) -> dict[str, float | None]:
         return asdict(self)
@@ -141,6 +143,16 @@ def unknown_names(question: str, reading: Reading) -> tuple[str, ...]:
         {n for n in numbers(question) if n in question.replace(",", "")} - numbers(reading.text)
     )
     return tuple(dict.fromkeys(lacking))
+
+
+def strangers(question: str, reading: Reading) -> tuple[str, ...]:
+    """Names of the question that no form of stands in the reading; days and months are nobody's."""
+    if not same_language(question, reading):
+        return ()
+    held = frozenset(content_words(reading.text))
+    return tuple(
+        n.text for n in names(question) if any(not _is_told(word, held) for word in n.words - CALENDAR_WORDS)
+    )
 
 
 def brings_in_names(draft: str, reading: Reading) -> bool:

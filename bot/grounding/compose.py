@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bot.grounding.attempt import Attempt, answering
 from bot.grounding.polarity import without_word, word_of
 from bot.grounding.statements import cite, ground, in_its_words, judged, renumbered
-from bot.grounding.words import CALENDAR_WORDS, content_words, name_words, numbers
+from bot.grounding.words import CALENDAR_WORDS, content_words, name_words, numbers, stands_in
 from bot.questions import kind_of
 from bot.types import Conflict, Statement
 from store.types import Article
@@ -83,6 +83,8 @@ def _beside(statements: Sequence[Statement], best: Attempt, question: str) -> tu
     cited = {(c.start, c.end) for s in statements for c in s.citations}
     told = all((c.start, c.end) in cited for c in made.citations)
     doubted = any(s.doubts for s in statements)
+    if all(any(stands_in(c.quote, s.text) for s in statements) for c in made.citations):
+        return ()  # the draft is the article's own words
     return () if told and not doubted and kind_of(question) != "quote" else (made,)
 
 

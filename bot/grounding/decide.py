@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from math import exp
-from typing import Any
+from typing import Any, Literal
 
 from bot.grounding.polarity import PolarityRule
 from store.errors import ConfigError
@@ -44,7 +44,8 @@ class Calibration:
         fitted_on: Names of the case sets, with their counts.
         threshold: Answer at this probability or above.
         sure: A statement is called supported at this probability or above.
-        polarity: From where on a yes or a no is taken.
+        polarity: From where on a yes or a no is taken, where `yes` cannot tell.
+        yes: That the answer to a yes-or-no question is yes, where it is answered; needs an adapter.
         gate: Whether the article gives what is asked for, whatever the draft says; None where it cannot be measured.
         extract: The same for answering with the article's own sentence where a draft failed; None never does.
         quick: The same for a draft whose evidence was not asked whether it states it; None always asks.
@@ -60,23 +61,33 @@ class Calibration:
     extract: "Calibration | None" = None
     quick: "Quick | None" = None
     polarity: PolarityRule = field(default_factory=PolarityRule)
+    yes: "Calibration | None" = None
 
     def tells(self, checks: Mapping[str, float | None]) -> bool:
         """Whether the article is taken to answer the question at all."""
         return self.gate is None or self.gate.probability(checks) >= self.gate.threshold
 
+    @property
+    def asks_sentences(self) -> bool:
+        """Whether it is fitted to what single sentences were asked; with an adapter nothing of that is needed."""
+        fitted = self.features.keys() | (self.gate.features.keys() if self.gate else set())
+        return not fitted.isdisjoint(("answers", "evidence_answers"))
+
     def settled(self, checks: Mapping[str, float | None]) -> bool:
-        """Whether these measurements decide a draft without asking if its evidence states it."""
+        """Whether these measurements decide a draft without the dearest check."""
         if self.quick is None:
             return False
         return not self.quick.low < self.quick.calibration.probability(checks) < self.quick.high
 
+    def of_measured(self, checks: Mapping[str, float | None]) -> "Calibration":
+        """This one, or the quick one where the dearest check was not asked."""
+        return self if self.quick is None or checks.get("stated") is not None else self.quick.calibration
+
     def probability(self, checks: Mapping[str, float | None]) -> float:
         """From 0 to 1. A measurement that could not be made counts as average."""
-        if self.quick is not None and checks.get("stated") is None:
-            return self.quick.calibration.probability(checks)
-        total = self.intercept
-        for name, feature in self.features.items():
+        fitted = self.of_measured(checks)
+        total = fitted.intercept
+        for name, feature in fitted.features.items():
             value = checks.get(name)
             if value is not None:
                 clipped = min(max(value, feature.low), feature.high)
@@ -93,20 +104,21 @@ def file_stem(spec: str) -> str:
     return spec.partition(":")[2].replace("/", "-").replace(":", "-")
 
 
+Asked = Literal["", "inside", "heads", "adapter"]
+"""How an engine is asked, which gives other log-odds: by words behind the excerpt; `inside`, behind the whole article
+(`Engine.one_state`); by heads fitted to it (`bot/grounding/heads.py`); with an adapter that tells of the whole article too."""
+
+
 @cache
-def calibration_for(
-    model: str, *, log_odds: bool = True, inside: bool = False, heads: bool = False
-) -> Calibration:
+def calibration_for(model: str, *, log_odds: bool = True, asked: tuple[Asked, ...] = ("",)) -> Calibration:
     """The calibration fitted for this model, else the default; without log-odds the one that does without them.
 
     Args:
-        inside: The checks stand behind the article (`Engine.one_state`), which gives other log-odds.
-        heads: The checks are read by fitted heads (`bot/grounding/heads.py`), which give others again.
+        asked: Ways in which the model is asked, the one that tells most first: one is taken that something was fitted to.
     """
-    name = file_stem(model)
-    how = ".heads" if heads else ".inside" if inside else ""
-    known = [f"{name}{how}.json", *([] if heads else [f"default{how}.json"])]
-    wanted = known if log_odds else ["words-only.json"]
+    named = [(file_stem(model), how) for how in asked]
+    named += [("default", how) for how in asked if how in ("", "inside")]
+    wanted = [f"{name}{how and '.'}{how}.json" for name, how in named] if log_odds else ["words-only.json"]
     for candidate in wanted:
         path = FOLDER / candidate
         if path.is_file():
@@ -128,6 +140,7 @@ def parse(raw: Mapping[str, Any], *, where: str) -> Calibration:
             extract=parse(raw["extract"], where=where) if raw.get("extract") else None,
             quick=_quick(raw["quick"], where) if raw.get("quick") else None,
             polarity=PolarityRule(**raw.get("polarity", {})),
+            yes=parse(raw["yes"], where=where) if raw.get("yes") else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(

@@ -48,21 +48,34 @@ class PolarityRule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which answer the article bears out; `margin` is positive when it does so clearly enough."""
+    """Which answer the article bears out.
+
+    Attributes:
+        holds: It does so clearly enough.
+    """
 
     word: Word
-    margin: float
-
-    @property
-    def probability(self) -> float:
-        return 1 / (1 + exp(-2.0 * self.margin))
+    probability: float
+    holds: bool
 
 
 def judge(yes: float, no: float, rule: PolarityRule) -> Verdict:
     """The better borne out of the two answers."""
     for_yes = min(yes - rule.yes_from, yes - no - rule.yes_lead)
     for_no = min(no - rule.no_from, no - yes - rule.no_lead)
-    return Verdict("yes", for_yes) if for_yes >= for_no else Verdict("no", for_no)
+    margin = max(for_yes, for_no)
+    return Verdict("yes" if for_yes >= for_no else "no", 1 / (1 + exp(-2.0 * margin)), margin >= 0.0)
+
+
+def weighed(yes: float, *, answered: float, holds: bool) -> Verdict:
+    """The likelier of the two answers.
+
+    Args:
+        yes: Probability that a yes is right, where either is.
+        answered: Probability that the article answers at all.
+        holds: Whether that is enough.
+    """
+    return Verdict("yes" if yes >= 0.5 else "no", answered * max(yes, 1 - yes), holds)
 
 
 def word_of(draft: str) -> Word | None:

@@ -54,6 +54,7 @@ class Reply:
         cached_tokens: Those of them served from a kept prefix; None where the engine does not tell.
         mean_logprob: Mean natural-log probability of the written tokens; None where not given.
         tells: Natural-log odds, by the engine's adapter, that what was read answers the question at all; None without one.
+        says_yes: Natural-log odds that its answer begins with Yes against No, of which one is written; None without one.
     """
 
     text: str
@@ -65,6 +66,7 @@ class Reply:
     total_s: float = 0.0
     mean_logprob: float | None = None
     tells: float | None = None
+    says_yes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Engine(ABC):
     """SHA-256 of the weights, or the server's digest of them; "" where it cannot be known."""
     context_tokens: int
     adapter: "Adapter | None" = None
-    """What `answer` and `tells` ask."""
+    """What `answer` asks."""
     one_state: bool = False
     """It keeps the state of one prompt only: a call with another beginning drops the article that was read."""
 
@@ -154,12 +156,8 @@ class Engine(ABC):
     def answer(
         self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
     ) -> Iterator[str | Reply]:
-        """As `stream`, by the adapter trained to answer behind these prompts where the engine has one (`Reply.tells`)."""
+        """As `stream`, by the adapter trained to answer behind these prompts where there is one (`Reply.tells`, `says_yes`)."""
         return self.stream(messages, limits, cancel)
-
-    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
-        """As `Reply.tells` of an answer, without writing one; None where the engine has no adapter or was stopped."""
-        return None
 
     def token_ids(self, text: str) -> tuple[int, ...] | None:
         """The numbers in the model's vocabulary that a text becomes; None where the engine does not tell."""

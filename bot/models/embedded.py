@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from bot import weights
 from bot.errors import ModelBusy, ModelMismatch, ModelUnavailable, QuestionRefused, WeightsMissing
-from bot.models.adapter import Adapter, adapter_for
+from bot.models.adapter import adapter_for
 from bot.models.base import NO, YES, Engine, EngineOptions, Limits, Message, ModelStatus, PrefixState, Reply
 from bot.models.guard import Alive, End, Item, Piece, guarded
 from bot.models.llama_http import Call
@@ -129,29 +129,20 @@ class EmbeddedEngine(Engine):
             yield from self.stream(messages, limits, cancel)
             return
         first = self.adapter.before_reply
+        before = len(self._tokenise(first, ours=True))
         # Whatever it makes of the article, it is made to answer: the odds of its first token are told beside that.
         asked = {
             **_ADAPTED,
             "n_probs": _LISTED,
             "grammar": f"root ::= {json.dumps(first)} [^\\n] .*",  # not a token of two line ends: it learnt one
-            "n_predict": limits.max_tokens + len(self._tokenise(first, ours=True)),
+            "n_predict": limits.max_tokens + before,
         }
-        listed: _Listed = []
-        called = self._called(messages, self.adapter)
+        listed: dict[int, _Listed] = {0: [], before: []}
+        called = self._prompt(messages, whole=False) + self._tokenise(self.adapter.call, ours=True)
         for piece in self._generate(called, limits, cancel, asked, listed, written_first=first):
-            if isinstance(piece, Reply) and listed:
-                piece = replace(piece, tells=_odds(listed))
+            if isinstance(piece, Reply):
+                piece = replace(piece, tells=_odds(listed[0]), says_yes=_odds(listed[before]))
             yield piece
-
-    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
-        if self.adapter is None:
-            return None
-        called = self._called(messages, self.adapter)
-        listed = self._first_token(called, cancel, {**_ADAPTED, "n_probs": _LISTED})
-        return None if listed is None else _odds(listed)
-
-    def _called(self, messages: Sequence[Message], adapter: Adapter) -> tuple[int, ...]:
-        return self._prompt(messages, whole=False) + self._tokenise(adapter.call, ours=True)
 
     def _generate(
         self,
@@ -159,7 +150,7 @@ class EmbeddedEngine(Engine):
         limits: Limits,
         cancel: threading.Event | None,
         asked: Mapping[str, Any] = MappingProxyType({}),
-        listed: "_Listed | None" = None,
+        listed: Mapping[int, "_Listed"] = MappingProxyType({}),
         *,
         written_first: str = "",
     ) -> Iterator[str | Reply]:
@@ -167,7 +158,7 @@ class EmbeddedEngine(Engine):
 
         Args:
             asked: What the server is asked for besides.
-            listed: Is filled with what the server lists of the first token.
+            listed: By the place of a written token: is filled with what the server lists there.
             written_first: Is left out of the text.
         """
         self._check_fits(len(ids), limits.max_tokens)
@@ -221,7 +212,7 @@ class EmbeddedEngine(Engine):
     ) -> "_Listed | None":
         """What the server lists of the token behind a prompt; None where it was cancelled."""
         listed: _Listed = []
-        for _ in self._generate(ids, Limits(max_tokens=1), cancel, asked, listed):
+        for _ in self._generate(ids, Limits(max_tokens=1), cancel, asked, {0: listed}):
             pass
         return listed or None
 
@@ -481,7 +472,7 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: "_Listed | None" = None,
+        listed: Mapping[int, "_Listed"],
     ) -> Iterator[Item]:
         """Translates the server's events; keeps what it says of its slots."""
         written: list[int] = []
@@ -498,15 +489,18 @@ class EmbeddedEngine(Engine):
         call: Call,
         body: dict[str, Any],
         ids: tuple[int, ...],
-        listed: "_Listed | None",
+        listed: Mapping[int, "_Listed"],
         written: list[int],
     ) -> Iterator[Item]:
+        seen = 0
         for event in call.stream("/completion", body):
             if "error" in event:
                 raise ModelUnavailable(f"The model {self.spec} failed: {str(event['error'])[:200]}")
             probabilities = event.get("completion_probabilities") or []
-            if listed is not None and not listed and probabilities:
-                listed.extend(probabilities[0].get("top_logprobs") or probabilities[0].get("top_probs") or ())
+            for one in probabilities:
+                if seen in listed:
+                    listed[seen].extend(one.get("top_logprobs") or one.get("top_probs") or ())
+                seen += 1
             if event.get("stop"):
                 timings = event["timings"]
                 self._note(int(event["id_slot"]), (*ids, *written))

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from bot import prompt, weights
 from bot.grounding.attempt import Attempt, attempt
-from bot.grounding.decide import calibration_for
+from bot.grounding.decide import Calibration, calibration_for, parse
 from bot.models import adapter
 from bot.models.adapter import Adapter, adapter_for
 from bot.models.base import Limits, Message, Reply
@@ -68,25 +69,30 @@ def test_the_shipped_adapter_is_bound_to_the_pinned_weights_and_the_prompts_in_u
 class Answering(ScriptedEngine):
     """Answers otherwise, and tells its odds, where its adapter is called."""
 
+    answers = "Russia and Qatar signed it."
     asked: tuple[Message, ...] = ()
 
     def answer(
         self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
     ) -> Iterator[str | Reply]:
         self.asked = tuple(messages)
-        yield "Russia and Qatar signed it."
-        yield Reply("Russia and Qatar signed it.", "stop", tells=1.5)
-
-    def tells(self, messages: Sequence[Message], cancel: threading.Event | None = None) -> float | None:
-        self.asked = tuple(messages)
-        return 2.5
+        yield self.answers
+        yield Reply(self.answers, "stop", tells=1.5, says_yes=-0.5)
 
 
-def attempted(prompts: dict[str, str] | None, question: str, kind: Kind) -> tuple[Attempt, Answering]:
-    engine = Answering()
+def attempted(
+    prompts: dict[str, str] | None,
+    question: str,
+    kind: Kind,
+    calibration: Calibration | None = None,
+    answers: str = "Russia and Qatar signed it.",
+) -> tuple[Attempt, Answering]:
+    engine = Answering(odds=(1.0,))
+    engine.answers = answers
     if prompts is not None:
         engine.adapter = Adapter(Path("tiny.gguf"), "ab12", "told?", "Yes\n", prompts, "made up (4)")
-    *_, made = attempt(engine, READING, question, kind, calibration_for(engine.spec), lambda *_: None)
+    by = calibration or calibration_for(engine.spec)
+    *_, made = attempt(engine, READING, question, kind, by, lambda *_: None)
     assert isinstance(made, Attempt)
     return made, engine
 
@@ -98,17 +104,17 @@ def test_the_adapter_answers_where_the_draft_would_begin() -> None:
     assert made.checks.article_tells == 1.5
 
 
-def test_what_wants_more_than_a_name_is_drafted_without_it_and_told_all_the_same() -> None:
-    made, engine = attempted({"draft": load("draft").version}, "Why was it signed?", "why")
-    assert engine.asked == prompt.draft(READING, "Why was it signed?", "why")
-    assert made.draft != "Russia and Qatar signed it."
-    assert made.checks.article_tells == 2.5
-
-
-def test_of_a_yes_or_no_the_adapter_is_not_asked() -> None:
+def test_a_yes_or_no_is_drafted_by_it_too() -> None:
     made, engine = attempted({"draft": load("draft").version}, "Did Russia sign?", "yes_no")
-    assert engine.asked == ()
-    assert made.checks.article_tells is None
+    assert engine.asked == prompt.draft(READING, "Did Russia sign?", "yes_no")
+    assert made.checks.says_yes == -0.5
+
+
+def test_a_list_is_drafted_without_it_and_told_all_the_same() -> None:
+    made, engine = attempted({"draft": load("draft").version}, "Which bridges were opened?", "list")
+    assert engine.asked == prompt.draft(READING, "Which bridges were opened?", "list")
+    assert made.draft != "Russia and Qatar signed it."
+    assert made.checks.article_tells == 1.5
 
 
 def test_an_adapter_of_other_prompts_is_not_asked() -> None:
@@ -116,3 +122,39 @@ def test_an_adapter_of_other_prompts_is_not_asked() -> None:
     assert engine.asked == ()
     assert made.checks.article_tells is None
     assert attempted(None, "Who signed?", "who")[1].asked == ()
+
+
+def told_by(name: str, **more: Any) -> dict[str, Any]:
+    """A calibration of one measurement: its probability is 1 / (1 + e^-measured)."""
+    one = {"mean": 0.0, "scale": 1.0, "weight": 1.0, "low": -6, "high": 6}
+    made = {"model": "m", "fitted_on": "made up", "intercept": 0.0, "threshold": 0.5, "sure": 0.99}
+    return {**made, "features": {name: one}, **more}
+
+
+@pytest.mark.parametrize(("threshold", "accepted"), [(0.8, True), (0.9, False)])
+def test_sentences_are_asked_only_where_its_draft_does_not_hold(threshold: float, accepted: bool) -> None:
+    told = told_by("article_tells", low=0.1, high=0.8)  # 1 / (1 + e^-1.5) = 0.82, as plain as can be
+    made, engine = attempted(
+        {"draft": load("draft").version},
+        "Who opened the Annis bridge?",
+        "who",
+        parse(
+            told_by("stated", threshold=threshold, gate=told_by("article_tells"), quick=told), where="test"
+        ),
+        "King Orvel of Dalby.",
+    )
+    assert made.accepted is accepted
+    assert ("log_odds" in [call.kind for call in engine.calls]) is not accepted
+    assert bool(made.telling) is not accepted
+
+
+@pytest.mark.parametrize(("bias", "word"), [(0.0, "No"), (2.0, "Yes")])
+def test_a_yes_or_no_is_the_likelier_by_what_the_adapter_says_too(bias: float, word: str) -> None:
+    yes = {**told_by("says_yes"), "intercept": bias}
+    by = parse(told_by("stated", yes=yes, gate=told_by("article_tells")), where="test")
+    question = "Did King Orvel visit Larkhaven?"
+    made, _ = attempted({"draft": load("draft").version}, question, "yes_no", by)
+    assert made.draft.startswith(f"{word}:")
+    assert made.accepted
+    silent = replace(by, gate=parse({**told_by("article_tells"), "threshold": 0.9}, where="test"))
+    assert not attempted({"draft": load("draft").version}, question, "yes_no", silent)[0].accepted

@@ -731,7 +731,7 @@ def test_a_draft_that_says_the_article_does_not_tell_is_no_answer(library: Libra
     ("question", "support"),
     [
         ("Did the ferry of Larkhaven leave the harbour on Monday?", "supported"),
-        ("Did Anton Brask leave on a ferry?", "partly"),  # of whom no sentence speaks
+        ("Did Ada Finch leave on a ferry?", "partly"),  # of whom no sentence speaks: she wrote them
     ],
 )
 def test_a_no_is_supported_only_by_a_sentence_that_speaks_of_somebody_named(
@@ -743,3 +743,21 @@ def test_a_no_is_supported_only_by_a_sentence_that_speaks_of_somebody_named(
     answer = ask(library, ScriptedEngine(replies=("No.",), odds=(odds,)), question)
     assert answer.text.startswith("No")
     assert [s.support for s in answer.statements] == [support]
+
+
+def test_of_somebody_whom_no_article_mentions_there_is_neither_a_yes_nor_a_no(library: Library) -> None:
+    answer = ask(library, scripted("No."), "Did Anton Brask leave on a ferry?")
+    assert answer.abstained
+    assert "“Anton Brask” does not occur in the closest article" in answer.text
+
+
+def test_a_quote_is_the_one_that_was_asked_about_and_told_once(tmp_path: Path) -> None:
+    text = (
+        "“The bread went to the birds,” said Orla Finn of Larkhaven.\n\n"
+        "“The drivers have my sympathy,” Orla Finn added."
+    )
+    engine = scripted("“The bread went to the birds.”", odds=0.8)
+    with library_of(tmp_path, {"strike": {"title": "Strike in Larkhaven", "text": text}}) as library:
+        answer = ask(library, engine, "What did Orla Finn say about her sympathy?")
+    assert answer.text.count("The drivers have my sympathy") == 1
+    assert "birds" not in answer.text

@@ -1,5 +1,7 @@
 """From measurements to a probability."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.grounding.decide import calibration_for, parse
@@ -73,3 +75,22 @@ def test_what_was_not_asked_is_decided_without_it() -> None:
 
 def test_without_a_quick_model_everything_is_asked() -> None:
     assert not ONE.settled({"answers": 9.0})
+
+
+def test_sentences_are_asked_only_for_what_is_fitted_to_them() -> None:
+    tells = parse({**RAW, "features": {"article_tells": ANSWERS}}, where="test")
+    assert not tells.asks_sentences
+    assert replace(tells, gate=QUICK.quick.calibration if QUICK.quick else None).asks_sentences
+    assert parse({**RAW, "features": {"evidence_answers": ANSWERS}}, where="test").asks_sentences
+
+
+def test_of_the_ways_to_ask_the_first_that_something_was_fitted_to_is_taken() -> None:
+    model = "embedded:qwen2.5-coder-1.5b"
+    fitted = {how: calibration_for(model, asked=(how,)) for how in ("adapter", "heads", "inside")}
+    assert len({one.intercept for one in fitted.values()}) == 3
+    assert calibration_for(model, asked=("adapter", "heads")) == fitted["adapter"]
+    assert calibration_for("embedded:other", asked=("adapter", "inside")) == calibration_for(
+        "embedded:other", asked=("inside",)
+    )
+    with pytest.raises(ConfigError, match=r"other\.heads\.json"):
+        calibration_for("embedded:other", asked=("heads",))

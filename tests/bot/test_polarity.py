@@ -3,7 +3,7 @@
 import pytest
 
 from bot.grounding.checks import holds_names
-from bot.grounding.polarity import PolarityRule, Verdict, judge, worded
+from bot.grounding.polarity import PolarityRule, Verdict, judge, weighed, worded
 from bot.reading import reading_at
 from tests.fakes import article
 
@@ -40,7 +40,7 @@ def test_a_yes_needs_all_that_was_named(question: str, sentence: int, held: bool
 
 
 def said(word: str, draft: str, sentence: str) -> str:
-    return worded(Verdict(word, 1.0), "Was Dalby among them?", draft, sentence, "en")  # type: ignore[arg-type]
+    return worded(Verdict(word, 0.9, True), "Was Dalby among them?", draft, sentence, "en")  # type: ignore[arg-type]
 
 
 def test_the_drafts_words_are_said_where_the_sentence_bears_them_out() -> None:
@@ -62,5 +62,17 @@ def test_a_draft_of_the_other_word_gives_way() -> None:
 def test_the_word_that_is_borne_out_better_is_taken() -> None:
     rule = PolarityRule(yes_from=1.0, yes_lead=1.0, no_from=0.5, no_lead=0.2)
     assert judge(3.0, 0.0, rule).word == "yes"
-    assert judge(0.0, 3.0, rule) == Verdict("no", 2.5)
-    assert judge(0.1, 0.0, rule).margin < 0
+    assert judge(0.0, 3.0, rule) == Verdict("no", pytest.approx(0.9933071), True)  # 2.5 above what a no needs
+    assert not judge(0.1, 0.0, rule).holds
+
+
+@pytest.mark.parametrize(("probability", "expected"), [(0.8, ("yes", 0.8)), (0.3, ("no", 0.7))])
+def test_the_likelier_word_is_said_and_only_where_the_article_answers(
+    probability: float, expected: tuple[str, float]
+) -> None:
+    found = weighed(probability, answered=1.0, holds=True)
+    assert (found.word, pytest.approx(found.probability)) == expected
+    assert found.holds
+    doubtful = weighed(probability, answered=0.5, holds=False)
+    assert not doubtful.holds
+    assert doubtful.probability == pytest.approx(expected[1] / 2)

@@ -81,7 +81,6 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
     article = held_by(engine)
     trainer = Trainer(qwen2.Weights(engine.weights_path()), numbers_of(engine), rank=4)
     unchanged = written(engine, "Who opened the bridge of Lund?")
-    assert engine.tells(messages_of("Who opened the bridge of Lund?")) is None, "there is no adapter yet"
     plain = answered(engine, "Who opened the bridge of Lund?")
     assert (plain.text[:20], plain.tells) == (unchanged[:20], None), "there is no adapter yet"
     engine.close()
@@ -111,12 +110,11 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
             # The engine computes with quantised weights and numbers, the trainer with dequantised ones; and it lists the
             # likeliest tokens only, so that it cuts high odds.
             expected = by_trainer[question]
-            for odds in (reply.tells, reading.tells(messages_of(question))):
-                assert odds is not None
-                if abs(expected) < _CUT:
-                    assert odds == pytest.approx(expected, abs=1.0), question
-                else:
-                    assert odds * np.sign(expected) > _CUT - 1.0, (question, odds, expected)
+            assert reply.tells is not None
+            if abs(expected) < _CUT:
+                assert reply.tells == pytest.approx(expected, abs=1.0), question
+            else:
+                assert reply.tells * np.sign(expected) > _CUT - 1.0, (question, reply.tells, expected)
         assert {q: reply.text for q, reply in served.items() if ASKED[q]} == {
             q: a for q, a in ASKED.items() if a
         }

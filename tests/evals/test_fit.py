@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import evals.fit
 from bot.grounding.decide import parse
-from evals.fit import Graded, auc, fit, write
+from bot.grounding.polarity import PolarityRule
+from evals.fit import FEATURES, Graded, Part, auc, fit, main, write
 
 
 def graded(n: int = 100) -> list[Graded]:
@@ -66,3 +68,27 @@ def test_a_written_calibration_reads_back(tmp_path: Path) -> None:
     made = fit(graded(), model="m", fitted_on="made up", names=("stated",)).calibration
     write(made, tmp_path / "m.json")
     assert json.loads((tmp_path / "m.json").read_text()) == made
+
+
+@pytest.mark.parametrize("adapted", [True, False])
+def test_sentences_count_only_where_no_adapter_told(
+    adapted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(out: Path, part: Part) -> tuple[Graded, ...]:
+        return tuple(
+            Graded(g.id, {**dict.fromkeys(FEATURES), **g.checks, told: g.checks["stated"]}, g.right)
+            for g in graded()
+        )
+
+    told = "article_tells" if adapted else "answers"
+    monkeypatch.setattr(evals.fit, "graded_of", measured)
+    to = tmp_path / "m.json"
+    rule = {"yes_from": 0.5, "yes_lead": 0.1, "no_from": 0.2, "no_lead": 0.3, "sure": 0.9}
+    to.write_text(json.dumps({"polarity": rule}))
+    main(["runs/made-up", "--out", str(to)])
+    found = parse(json.loads(to.read_text()), where="test")
+    assert found.gate is not None
+    assert found.gate.features.keys() == {told}
+    assert found.asks_sentences is not adapted
+    assert (found.yes is not None) is adapted
+    assert found.polarity == PolarityRule(**rule), "what was set by hand is kept"
