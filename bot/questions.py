@@ -110,6 +110,10 @@ _NOT_ABOUT_CONTENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_SUMMED_UP_BY_OTHERS = re.compile(
+    r"\b(?:did|does|do|has|had)\b (?!you\b)[^?]*\b(?:sum(?:med)? up|summari[sz]ed?|summary of)\b", re.I
+)
+"""Who asks how somebody summed something up asks for that, and not for a summary."""
 _YES_NO = re.compile(
     r"^(?:so,? |and |but |then |please tell me:? )*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|am"
     r"|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|hasn't|haven't|hadn't)\b"
@@ -141,7 +145,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         "quote",
         re.compile(
             r"\bwhat (?:exactly )?(?:did|does|do|has|have|had)\b.*\b(?:say|said|tell|told|state|hope|claim)\b"
-            r"|\b(?:exact|own|precise) words\b|\bquote\b|\bverbatim\b",
+            r"|\b(?:exact|own|precise) words\b|\bquote\b|\bverbatim\b"
+            r"|\bhow (?:did|does|do|has|have|had)\b.*\b(?:sum(?:med)? up|summari[sz]ed?|put it)\b",
             re.I,
         ),
     ),
@@ -171,7 +176,8 @@ _ORDERS = re.compile(
     r"\b(?:article|articles|text|passages?|instructions?|rules?|above|previous|prior|everything|prompt|sources?|context)\b"
     r"|^\W*(?:system|assistant|developer|instructions?)\s*:|\bnew (?:rules?|instructions?)\b|^\W*claim that\b|\byou (?:must|will|shall) (?:answer|say|reply|respond)\b"
     r"|\b(?:pretend|imagine|assume|act as|you are (?:now|an?)\b|from now on|system prompt|developer mode|jailbreak)\b"
-    r"|\b(?:say|print|write|output|reply|respond|answer|repeat|begin|start|end) (?:only |just |exactly |back |with |your answer with |the (?:word|phrase) )+"
+    r"|(?:^\W*|[.!?,;:]\s+|\b(?:and|then|also|please|now|just|always) )"
+    r"(?:say|print|write|output|reply|respond|answer|repeat|begin|start|end) (?:only |just |exactly |back |with |your answer with |the (?:word|phrase) )+"
     r"|\b(?:write|compose|make up|invent|tell) (?:me )?(?:a|an) (?:poem|song|joke|story|haiku|limerick|essay|script|recipe)\b",
     re.I,
 )
@@ -206,7 +212,7 @@ def kind_of(question: str) -> Kind:
     if not re.search(r"\w", text):
         return "unclear"
     for kind, pattern in (*_NOT_ABOUT_CONTENT, *_ABOUT_ITSELF):
-        if pattern.search(text):
+        if pattern.search(text) and not (kind == "summary" and _SUMMED_UP_BY_OTHERS.search(text)):
             return kind
     if _YES_NO.search(text) and not _CHOICE.search(text):
         return "yes_no"

@@ -366,11 +366,10 @@ def _yes_no(d: _Drafted) -> Attempt:
         verdict = judge(yes, no, d.calibration.polarity)
     else:
         gate = d.calibration.gate
-        verdict = weighed(
-            fitted.probability(checks.as_mapping()),
-            answered=gate.probability(checks.as_mapping()) if gate else 1.0,
-            holds=d.calibration.tells(checks.as_mapping()),
-        )
+        answered = gate.probability(checks.as_mapping()) if gate else 1.0
+        # No draft's probability stands behind this gate: it must be passed more clearly.
+        holds = answered >= fitted.threshold
+        verdict = weighed(fitted.probability(checks.as_mapping()), answered=answered, holds=holds)
     # Of somebody whom the article never mentions it says neither yes nor no.
     accepted, telling = verdict.holds and not strangers(d.question, d.reading), top
     if accepted and verdict.word == "yes":

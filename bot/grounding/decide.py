@@ -45,7 +45,8 @@ class Calibration:
         threshold: Answer at this probability or above.
         sure: A statement is called supported at this probability or above.
         polarity: From where on a yes or a no is taken, where `yes` cannot tell.
-        yes: That the answer to a yes-or-no question is yes, where it is answered; needs an adapter.
+        yes: That the answer to a yes-or-no question is yes, where it is answered; needs an adapter. Its threshold is the gate's for
+            these questions.
         gate: Whether the article gives what is asked for, whatever the draft says; None where it cannot be measured.
         extract: The same for answering with the article's own sentence where a draft failed; None never does.
         quick: The same for a draft whose evidence was not asked whether it states it; None always asks.

@@ -156,5 +156,5 @@ def test_a_yes_or_no_is_the_likelier_by_what_the_adapter_says_too(bias: float, w
     made, _ = attempted({"draft": load("draft").version}, question, "yes_no", by)
     assert made.draft.startswith(f"{word}:")
     assert made.accepted
-    silent = replace(by, gate=parse({**told_by("article_tells"), "threshold": 0.9}, where="test"))
+    silent = replace(by, yes=parse({**yes, "threshold": 0.9}, where="test"))
     assert not attempted({"draft": load("draft").version}, question, "yes_no", silent)[0].accepted

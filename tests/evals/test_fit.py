@@ -9,7 +9,7 @@ import pytest
 import evals.fit
 from bot.grounding.decide import parse
 from bot.grounding.polarity import PolarityRule
-from evals.fit import FEATURES, Graded, Part, auc, fit, main, write
+from evals.fit import DRAFTS_FROM, FEATURES, GATE_FROM, Graded, Part, auc, fit, main, write
 
 
 def graded(n: int = 100) -> list[Graded]:
@@ -91,4 +91,7 @@ def test_sentences_count_only_where_no_adapter_told(
     assert found.gate.features.keys() == {told}
     assert found.asks_sentences is not adapted
     assert (found.yes is not None) is adapted
+    if found.yes is not None:
+        assert (found.threshold, found.gate.threshold) == (DRAFTS_FROM, GATE_FROM)
+        assert found.yes.threshold == pytest.approx(0.5, abs=0.2), "where the gate's own mistakes are fewest"
     assert found.polarity == PolarityRule(**rule), "what was set by hand is kept"
