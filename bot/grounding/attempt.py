@@ -189,6 +189,19 @@ class _Drafted:
     def stated(self, evidence: Evidence, answer: str) -> float | None:
         return ask_stated(self.engine, self.reading, evidence, self.question, answer, self.cancel)
 
+    def telling(self, drawn: Evidence) -> "tuple[Telling, ...]":
+        """What its sentences tell, the one first that the draft seems to be drawn from."""
+        first = _best_of(drawn, self)
+        return find_telling(
+            self.engine,
+            self.reading,
+            self.question,
+            self.weights,
+            self.similarities,
+            self.cancel,
+            first=first,
+        )
+
     def polarity(self, evidence: Evidence) -> tuple[float, float] | None:
         """How well it bears out a yes, and a no; None where that cannot be asked."""
         told = ask_polarity(self.engine, evidence.text, self.question, self.cancel)
@@ -210,9 +223,7 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     telling = known or ()
     if known is None and asks:
         drawn = find_evidence(d.question, d.draft, sentences, d.weights)
-        telling = find_telling(
-            d.engine, d.reading, d.question, d.weights, d.similarities, d.cancel, first=_best_of(drawn, d)
-        )
+        telling = d.telling(drawn)
     evidence = find_evidence(d.question, d.draft, sentences, d.weights, telling=answering(telling))
     ours = _answers_of(evidence, telling, d) if d.draft and asks else None
     found = [t.answers for t in telling] + ([ours] if ours is not None else [])
@@ -241,9 +252,7 @@ def _checked(d: _Drafted, known: tuple[Telling, ...] | None) -> Attempt:
     dateless = d.kind == "when" and checks.fits < 0
     accepted = told and probability >= calibration.threshold and not empty and not dateless
     if not telling and not asks and told and (not accepted or d.calibration.quick is None):
-        telling = find_telling(
-            d.engine, d.reading, d.question, d.weights, d.similarities, d.cancel, first=_best_of(evidence, d)
-        )
+        telling = d.telling(evidence)
     return Attempt(
         d.reading,
         d.draft,
@@ -375,7 +384,7 @@ def _yes_no(d: _Drafted) -> Attempt:
     if accepted and verdict.word == "yes":
         # A small model says yes to whatever two sentences share words with: who or what was asked about must be there.
         top = tuple(s for s in top if s in naming) or top
-        accepted = accepted and top[0] in naming
+        accepted = top[0] in naming
         telling = tuple(s for s in top if s is drawn or tells_of_it(d.question, s, d.reading))
         top = telling or top
     decides = _deciding(d, top, verdict.word, alone) if accepted else top[0]
