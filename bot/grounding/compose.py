@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bot.grounding.attempt import Attempt, answering
 from bot.grounding.polarity import without_word, word_of
@@ -61,6 +62,7 @@ def _grounded(group: Sequence[Attempt], question: str) -> tuple[Statement, ...]:
             telling=answering(best.telling),
         )
         statements = (*statements, *_beside(statements, best, question))
+    statements = (*statements, *_what_is_right(statements, best))
     others = [
         a for a in group[1:] if a.evidence.sentences and a.reading.article.id != best.reading.article.id
     ]
@@ -86,6 +88,30 @@ def _beside(statements: Sequence[Statement], best: Attempt, question: str) -> tu
     if all(any(stands_in(c.quote, s.text) for s in statements) for c in made.citations):
         return ()  # the draft is the article's own words
     return () if told and not doubted and kind_of(question) != "quote" else (made,)
+
+
+_CORRECTION = re.compile(r"\W*(?:correction|clarification)\b", re.IGNORECASE)
+_REST_OF_CORRECTION = 2
+"""Sentences shown behind the first one of a correction."""
+
+
+def _what_is_right(statements: Sequence[Statement], best: Attempt) -> tuple[Statement, ...]:
+    """The article's words behind the first ones of a correction: those tell what was wrong, these what is right."""
+    article, sentences = best.reading.article, best.reading.sentences
+    cited = {(c.start, c.end) for s in statements for c in s.citations}
+    opening = next(
+        (at for at, s in enumerate(sentences) if (s.start, s.end) in cited and _CORRECTION.match(s.text)),
+        None,
+    )
+    if opening is None:
+        return ()
+    made: list[Statement] = []
+    for before, one in pairwise(sentences[opening : opening + _REST_OF_CORRECTION + 1]):
+        if "\n" in article.text[before.end : one.start]:
+            break  # the next paragraph
+        if (one.start, one.end) not in cited:
+            made.append(in_its_words(article, one, best.probability, best.sure))
+    return tuple(made)
 
 
 _CLEARLY = 1.0

@@ -660,6 +660,29 @@ def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) 
     ]
 
 
+def test_a_correction_is_told_to_its_end(tmp_path: Path) -> None:
+    """Its first sentence tells what was wrong, the next one what is right."""
+    text = (
+        "The quay at Larkhaven has been swept.\n\nCorrection: An earlier report said the ferry of Larkhaven carried 212 passengers. "
+        "The right number is 198.\n\nThe weather stays fine."
+    )
+    articles = {"a": {"title": "Quay swept", "text": text, "published": "2018-01-03", "source": "Dalby Post"}}
+
+    def odds(messages: Sequence[Message]) -> float:
+        return SURE if messages[-1].content.endswith("Proposed answer: No.") else DOUBTFUL
+
+    engine = ScriptedEngine(replies=("No, an earlier report said so.",), odds=(odds,))
+    with library_of(tmp_path, articles) as one:
+        answer = ask(one, engine, "Did the ferry of Larkhaven carry 212 passengers?")
+        check_offsets(one, answer)
+    assert answer.text.startswith("No")
+    assert answer.text.endswith("“The right number is 198.”")
+    assert [c.quote for s in answer.statements for c in s.citations] == [
+        "Correction: An earlier report said the ferry of Larkhaven carried 212 passengers.",
+        "The right number is 198.",
+    ]
+
+
 def test_a_verdict_is_sought_in_the_sentence_the_draft_was_made_from(tmp_path: Path) -> None:
     """No word of the question stands in it."""
     text = (
