@@ -17,7 +17,7 @@ from bot import prompt
 from bot.about import Said, about_article, no_question
 from bot.candidates import Candidate, find_candidates
 from bot.errors import QuestionRefused
-from bot.grounding.attempt import Attempt, Telling, answering, attempt, extract, find_telling
+from bot.grounding.attempt import Attempt, Telling, answering, article_tells, attempt, extract, find_telling
 from bot.grounding.checks import is_adapted, unknown_names
 from bot.grounding.compose import Composed, compose
 from bot.grounding.decide import Asked, Calibration, calibration_for
@@ -163,9 +163,16 @@ class Answering:
             if self._accepted(course) and not candidate.competes:
                 continue
             began = time.perf_counter()
-            telling = self._tells(course, candidate, cancel) if course.attempts else None
-            if telling is not None and not answering(telling):
-                continue
+            telling = None
+            if course.attempts and calibration.asks_sentences:
+                telling = self._tells(course, candidate, cancel)
+                if telling is not None and not answering(telling):
+                    continue
+            elif course.attempts:
+                # With an adapter to read it tells more than its sentences, and costs no more once it was read.
+                told = article_tells(self.engine, candidate.reading, asked, course.kind, cancel)
+                if told is not None and not calibration.tells({"article_tells": told}):
+                    continue
             for piece in attempt(
                 self.engine,
                 candidate.reading,

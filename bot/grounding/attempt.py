@@ -33,7 +33,7 @@ from bot.grounding.quoting import aimed
 from bot.grounding.roles import without_others_roles
 from bot.grounding.statements import markers_in, split_draft, without_markers
 from bot.grounding.words import Weights, content_words, quotes_in, stands_in
-from bot.models.base import Engine, Limits, Reply
+from bot.models.base import Engine, Limits, Message, Reply
 from bot.questions import Kind, language_of
 from bot.reading import Reading, Sentence
 
@@ -127,9 +127,7 @@ def attempt(
         assert isinstance(last, Reply), "an engine ends every stream with a Reply"
         reply = replace(last, tells=reply.tells, says_yes=reply.says_yes)
     if adapted and kind == "list":
-        *_, told = engine.answer(asked, Limits(max_tokens=1), cancel)
-        assert isinstance(told, Reply), "an engine ends every stream with a Reply"
-        reply = replace(reply, tells=told.tells)
+        reply = replace(reply, tells=_told_by(engine, asked, cancel).tells)
     for key, prefix in () if engine.one_state else beginnings(engine, kind):
         engine.prepare(prefix, key, cancel)
     weights = Weights(s.read_as for s in reading.sentences)
@@ -156,6 +154,21 @@ def attempt(
     yield replace(
         finished, checks=replace(finished.checks, similarity=similarity), unresolved=markers_in(reply.text)
     )
+
+
+def article_tells(
+    engine: Engine, reading: Reading, question: str, kind: Kind, cancel: threading.Event | None
+) -> float | None:
+    """Log-odds, by the engine's adapter, that the article answers: what an `attempt` on it would begin with."""
+    engine.prepare(prompt.kept_beginning(reading), reading.key, cancel)
+    return _told_by(engine, prompt.draft(reading, question, kind), cancel).tells
+
+
+def _told_by(engine: Engine, asked: tuple[Message, ...], cancel: threading.Event | None) -> Reply:
+    """What the adapter says of an article, without its draft."""
+    *_, told = engine.answer(asked, Limits(max_tokens=1), cancel)
+    assert isinstance(told, Reply), "an engine ends every stream with a Reply"
+    return told
 
 
 _QUOTED = 2

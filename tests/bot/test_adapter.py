@@ -19,6 +19,7 @@ from bot.models.scripted import ScriptedEngine
 from bot.prompts import load
 from bot.questions import Kind
 from store.errors import ConfigError
+from tests.bot.archive import ask, library_of
 from tests.bot.test_polarity import READING
 
 ABOUT: dict[str, Any] = {
@@ -158,3 +159,40 @@ def test_a_yes_or_no_is_the_likelier_by_what_the_adapter_says_too(bias: float, w
     assert made.accepted
     silent = replace(by, yes=parse({**yes, "threshold": 0.9}, where="test"))
     assert not attempted({"draft": load("draft").version}, question, "yes_no", silent)[0].accepted
+
+
+def test_a_further_article_is_asked_as_a_whole_whether_it_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one tells nothing; of the others the one that tells is drafted from, and no sentence is asked first."""
+    base = {"published": "2018-01-01"}
+    articles = {
+        "a": {**base, "title": "Bridge of Annis", "text": "The bridge of Annis is painted green by Lark."},
+        "b": {**base, "title": "Bridge of Annis", "text": "The bridge of Annis was bought by Dalby."},
+        "c": {**base, "title": "Bridge of Annis", "text": "The bridge of Annis is closed, said Osei."},
+    }
+    drafted: list[str] = []
+
+    class Telling(Answering):
+        def answer(
+            self, messages: Sequence[Message], limits: Limits, cancel: threading.Event | None = None
+        ) -> Iterator[str | Reply]:
+            read = next(key for key in ("Lark", "Dalby", "Osei") if key in messages[0].content)
+            tells = 3.0 if read == "Dalby" else -3.0
+            if limits.max_tokens > 1:
+                drafted.append(read)
+            yield Reply(f"{read}.", "stop", tells=tells, says_yes=0.0)
+
+    by = parse(told_by("article_tells", gate=told_by("article_tells")), where="test")
+    monkeypatch.setattr("bot.answering.calibration_for", lambda *_, **__: by)
+    engine = Telling(odds=(-1.0,))
+    prompts = {"draft": load("draft").version}
+    engine.adapter = Adapter(Path("tiny.gguf"), "ab12", "told?", "Yes\n", prompts, "made up (4)")
+    with library_of(tmp_path, articles) as three:
+        hits = three.search("bridge Annis", 9)
+        ordered = sorted(hits, key=lambda h: h.passage.article_id)
+        answer = ask(
+            three, engine, "Who has the bridge of Annis?", search=lambda *_: tuple(ordered), most_articles=3
+        )
+    assert drafted == ["Lark", "Dalby"]
+    assert "Dalby" in answer.text

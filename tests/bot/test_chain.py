@@ -663,8 +663,8 @@ def test_a_verdict_cites_the_sentence_that_bears_it_out_alone(library: Library) 
 def test_a_correction_is_told_to_its_end(tmp_path: Path) -> None:
     """Its first sentence tells what was wrong, the next one what is right."""
     text = (
-        "The quay at Larkhaven has been swept.\n\nCorrection: An earlier report said the ferry of Larkhaven carried 212 passengers. "
-        "The right number is 198.\n\nThe weather stays fine."
+        "The quay at Larkhaven has been swept.\n\nCorrection: An earlier report said the ferry of "
+        "Larkhaven carried 212 passengers. The right number is 198.\n\nThe weather stays fine."
     )
     articles = {"a": {"title": "Quay swept", "text": text, "published": "2018-01-03", "source": "Dalby Post"}}
 
