@@ -574,6 +574,28 @@ def test_articles_that_disagree_stand_side_by_side_the_latest_first(tmp_path: Pa
     assert "Earlier, Lark Courier" in answer.text
 
 
+def test_what_one_articles_words_do_not_hold_is_no_other_version_of_the_next_ones(tmp_path: Path) -> None:
+    articles = {
+        day: {
+            "title": "Ferry of Larkhaven",
+            "text": f"The ferry of Larkhaven carried {many} from the old harbour of Ferrol.",
+            "published": f"2018-01-0{day}",
+            "source": source,
+        }
+        for day, many, source in (("1", "passengers", "Lark Courier"), ("3", "198 passengers", "Dalby Post"))
+    }
+    drafts = by_article(
+        {
+            "Lark Courier": "It carried 505 passengers from the old harbour of Ferrol.",
+            "Dalby Post": "It carried 198 passengers.",
+        }
+    )
+    with library_of(tmp_path, articles) as both:
+        answer = ask(both, scripted(drafts), FERRY_QUESTION, most_articles=3)
+    assert answer.conflicts == ()
+    assert answer.text == "It carried 198 passengers."
+
+
 def test_an_older_report_of_a_namesake_is_not_what_held_before(tmp_path: Path) -> None:
     """One name, two persons: neither is the other's update."""
     articles = {
