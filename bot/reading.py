@@ -72,18 +72,27 @@ class Reading:
 
 
 _AHEAD = re.compile(
-    r"\b(?:will|won['’]t|shall|(?:is|are) (?:not )?to|due|planned|plans|scheduled|expected|expects?|intends?|aims?|hopes?)\b"
-    r"[^.!?]*$"
+    r"\b(?:will|won['’]t|shall|(?:is|are) (?:not )?to|due|planned|(?<!ed )plans? to|scheduled|expected|expects?|intends?|aims?"
+    r"|hopes?)\b(?![^.!?]*\b(?:after \w+ing|having \w+ed)\b)[^.!?]*$"
     r"|\bfrom\s+(?:next\s+)?$",
     re.IGNORECASE,
 )
-"""Before a bare weekday or month, on the same sentence's way to it: it is still to come."""
+"""Before a bare weekday or month, on the same sentence's way to it: it is still to come. "She will be mayor after winning on
+Sunday" leaves that open, and "they approved plans to ..." tells when they did."""
 _TOLD = re.compile(
     r"\b(?:said|says|told|announced|reported|confirmed|wrote|added|ruled|agreed|decided|voted|showed|found|warned|denied|argued)\b"
     r"(?:\s+[\w'’-]+){0,4}\s*$",
     re.IGNORECASE,
 )
 """Before a bare weekday or month: it is that of telling, whatever is told of."""
+_HAPPENED = re.compile(
+    r"\b(?:had|was|were|did(?:n['’]t)?)\b(?! (?:to|until)\b)"
+    r"(?![^.!?]*\b(?:would|will|could|should|must|due|expected|given|scheduled|planned"
+    r"|(?:told|asked|ordered|required|allowed|urged) (?:\w+ ){0,3}to)\b)[^.!?]*$",
+    re.IGNORECASE,
+)
+_BY = re.compile(r"(?:by|until) (?=\w+day\b)", re.IGNORECASE)
+"""What had happened by a weekday happened by the last one; a deadline is the next one, and "by Wednesday's storm" is none."""
 
 
 @lru_cache(maxsize=256)
@@ -121,7 +130,9 @@ def _dates(article: Article, text: str) -> tuple[tuple[str, str], ...]:
             continue  # "Saturday 12 October": the day that follows says which Saturday
         before = text[max(0, phrase.start - 80) : phrase.start]
         ahead = _AHEAD.search(before) is not None and _TOLD.search(before) is None
-        days = resolve_relative(phrase, article.published.date, ahead=ahead)
+        past = _HAPPENED.search(before) is not None or text[phrase.end :].startswith(("'s", "’s"))
+        words = _BY.sub("", phrase.text) if past else phrase.text
+        days = resolve_relative(words, article.published.date, ahead=ahead and words == phrase.text)
         if days is not None and _spoken(phrase.text, days).casefold() != phrase.text.casefold():
             found.append((phrase.text, _spoken(phrase.text, days)))
     return tuple(found)

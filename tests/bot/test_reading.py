@@ -56,6 +56,13 @@ def test_a_word_on_the_way_to_a_weekday_does_not_put_it_ahead() -> None:
         ("It was cut in May and will stay shut until August.", (("in May", "May 2017"), ("until August", "August 2018"))),
         ("He left in November.", (("in November", "November 2016"),)),
         ("Neither side would say on Monday who paid.", (("on Monday", "23 October 2017"),)),
+        ("She will be mayor after winning 52 percent on Sunday.", (("on Sunday", "22 October 2017"),)),
+        ("They approved plans to rebuild the quay on Tuesday.", (("on Tuesday", "24 October 2017"),)),
+        ("She plans to sail on Tuesday.", (("on Tuesday", "31 October 2017"),)),
+        ("Most cattle had been found by Thursday morning.", (("by Thursday morning", "26 October 2017"),)),
+        ("The mud washed down by Monday's storm is gone.", (("by Monday", "23 October 2017"),)),
+        ("Any complaint had to be filed by Tuesday.", (("by Tuesday", "31 October 2017"),)),
+        ("They were told to leave by Tuesday.", (("by Tuesday", "31 October 2017"),)),
     ],
 )  # fmt: skip
 def test_only_what_is_still_to_come_is_dated_ahead(sentence: str, dates: tuple[tuple[str, str], ...]) -> None:
