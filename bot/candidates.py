@@ -14,8 +14,6 @@ _OTHERS = 1
 _RIVAL, _LATER_RIVAL = 0.75, 0.5
 """A rival holds at least this share of the first one's part of the question's words; a later article, which may bring
 it up to date, needs less."""
-_ALIKE = 0.95
-"""Or it is this close to the question in meaning, of what the first one is: "nine dead" has no word of "killed"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +62,6 @@ def _competing(first: Candidate, other: Candidate) -> Candidate:
     distinct = a.id != b.id and (a.published, a.source) != (b.published, b.source)
     later = a.published is not None and b.published is not None and b.published.date > a.published.date
     least = _LATER_RIVAL if later else _RIVAL
-    alike = (other.similarity or 0.0) >= _ALIKE * (first.similarity or 1.0)
+    # "Nine dead" has no word of "killed", and is as close to the question in meaning.
+    alike = (other.similarity or 0.0) >= (first.similarity or 1.0)
     return replace(other, competes=distinct and (alike or other.coverage >= least * first.coverage))
