@@ -158,7 +158,7 @@ class Answering:
     ) -> Iterator[Event]:
         """Reads candidates in order until one answers; goes on to those that could tell another story."""
         asked = course.standalone.text
-        calibration = self._calibration()
+        calibration = self._calibration(asked)
         for candidate in candidates:
             if self._accepted(course) and not candidate.competes:
                 continue
@@ -274,8 +274,8 @@ class Answering:
             extract=course.extracted.draft if course.extracted else "",
         )
 
-    def _calibration(self) -> Calibration:
-        ways: list[Asked] = ["adapter"] if is_adapted(self.engine) else []
+    def _calibration(self, asked: str) -> Calibration:
+        ways: list[Asked] = ["adapter"] if is_adapted(self.engine, asked) else []
         headed = heads_for(self.engine) is not None
         ways.append("heads" if headed else "inside" if self.engine.one_state else "")
         found = calibration_for(self.engine.spec, asked=tuple(ways))

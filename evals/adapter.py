@@ -487,6 +487,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--beside", type=int, default=0, help="articles found next that each question is asked of too"
     )
+    parser.add_argument(
+        "--language", action="append", help="of the questions, such as en, which it is asked in"
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--out", type=Path, help="folder to write to; without it nothing is written")
     given = parser.parse_args(arguments)
@@ -520,6 +523,7 @@ def main(arguments: Sequence[str]) -> None:
             "call": END + CALL,
             "before_reply": BEFORE_REPLY,
             "prompts": {one: load(one).version for one in PROMPTS},
+            "languages": given.language or ["en"],
             "trained_on": ", ".join(
                 f"{suite} ({len(of)}, {sum(bool(e.reply) for e in of)} with replies)" for suite, of in counts
             ),

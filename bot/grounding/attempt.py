@@ -112,7 +112,7 @@ def attempt(
     engine.prepare(prompt.kept_beginning(reading), reading.key, cancel)
     limits = LIST_LIMITS if kind == "list" else DRAFT_LIMITS
     asked = prompt.draft(reading, question, kind)
-    adapted = is_adapted(engine)
+    adapted = is_adapted(engine, question)
     # It learnt few lists, and leaves parts of them out.
     drafting = engine.answer if adapted and kind != "list" else engine.stream
     for piece in drafting(asked, limits, cancel):

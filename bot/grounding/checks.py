@@ -79,9 +79,11 @@ class Checks:
         return asdict(self)
 
 
-def is_adapted(engine: Engine) -> bool:
-    """Whether the engine has an adapter that was trained behind the prompts as they are."""
-    trained = engine.adapter.prompts if engine.adapter else {}
+def is_adapted(engine: Engine, question: str) -> bool:
+    """Whether the engine has an adapter that was trained behind the prompts as they are, in the question's language."""
+    if engine.adapter is None or language_of(question) not in (None, *engine.adapter.languages):
+        return False
+    trained = engine.adapter.prompts
     return bool(trained) and all(load(name).version == version for name, version in trained.items())
 
 

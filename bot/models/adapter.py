@@ -28,6 +28,7 @@ class Adapter:
         before_reply: What the adapter writes before an answer; the odds of its first token say whether there is one.
         prompts: Versions of the prompts that it was trained behind, by name.
         trained_on: The sets of cases, with their counts.
+        languages: Of the questions it was trained on; in others it is worse than none.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Adapter:
     before_reply: str
     prompts: Mapping[str, str]
     trained_on: str
+    languages: tuple[str, ...]
 
 
 @cache
@@ -54,6 +56,7 @@ def adapter_for(digest: str) -> Adapter | None:
                 str(raw["before_reply"]),
                 {str(name): str(version) for name, version in raw["prompts"].items()},
                 str(raw["trained_on"]),
+                tuple(map(str, raw["languages"])),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(

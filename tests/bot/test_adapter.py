@@ -27,6 +27,7 @@ ABOUT: dict[str, Any] = {
     "call": "<|im_end|>\n<|im_start|>told?\n",
     "before_reply": "Yes\n",
     "prompts": {"draft": "v3"},
+    "languages": ["en"],
     "trained_on": "made up (4)",
 }
 
@@ -91,7 +92,7 @@ def attempted(
     engine = Answering(odds=(1.0,))
     engine.answers = answers
     if prompts is not None:
-        engine.adapter = Adapter(Path("tiny.gguf"), "ab12", "told?", "Yes\n", prompts, "made up (4)")
+        engine.adapter = Adapter(Path("tiny.gguf"), "ab12", "told?", "Yes\n", prompts, "made up (4)", ("en",))
     by = calibration or calibration_for(engine.spec)
     *_, made = attempt(engine, READING, question, kind, by, lambda *_: None)
     assert isinstance(made, Attempt)
@@ -123,6 +124,12 @@ def test_an_adapter_of_other_prompts_is_not_asked() -> None:
     assert engine.asked == ()
     assert made.checks.article_tells is None
     assert attempted(None, "Who signed?", "who")[1].asked == ()
+
+
+def test_a_question_in_a_language_that_it_was_not_trained_on_is_asked_without_it() -> None:
+    made, engine = attempted({"draft": load("draft").version}, "¿Quién firmó el acuerdo?", "who")
+    assert engine.asked == ()
+    assert made.checks.article_tells is None
 
 
 def told_by(name: str, **more: Any) -> dict[str, Any]:
@@ -187,7 +194,7 @@ def test_a_further_article_is_asked_as_a_whole_whether_it_tells(
     monkeypatch.setattr("bot.answering.calibration_for", lambda *_, **__: by)
     engine = Telling(odds=(-1.0,))
     prompts = {"draft": load("draft").version}
-    engine.adapter = Adapter(Path("tiny.gguf"), "ab12", "told?", "Yes\n", prompts, "made up (4)")
+    engine.adapter = Adapter(Path("tiny.gguf"), "ab12", "told?", "Yes\n", prompts, "made up (4)", ("en",))
     with library_of(tmp_path, articles) as three:
         hits = three.search("bridge Annis", 9)
         ordered = sorted(hits, key=lambda h: h.passage.article_id)
