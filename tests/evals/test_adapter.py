@@ -98,6 +98,7 @@ def test_an_adapter_is_trained_written_and_read_by_the_engine(
         "call": END + CALL,
         "before_reply": BEFORE_REPLY,
         "prompts": {},
+        "languages": ["en"],
         "trained_on": "made up (6)",
     }
     (adapters / f"{NAME}.json").write_text(json.dumps(about), "utf-8")
