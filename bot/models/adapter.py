@@ -28,7 +28,7 @@ class Adapter:
         before_reply: What the adapter writes before an answer; the odds of its first token say whether there is one.
         prompts: Versions of the prompts that it was trained behind, by name.
         trained_on: The sets of cases, with their counts.
-        languages: Of the questions it was trained on; in others it is worse than none.
+        languages: Of the questions it was trained on; it is asked no others.
     """
 
     path: Path
