@@ -164,14 +164,9 @@ class Answering:
                 continue
             began = time.perf_counter()
             telling = None
-            if course.attempts and calibration.asks_sentences:
-                telling = self._tells(course, candidate, cancel)
-                if telling is not None and not answering(telling):
-                    continue
-            elif course.attempts:
-                # With an adapter to read it tells more than its sentences, and costs no more once it was read.
-                told = article_tells(self.engine, candidate.reading, asked, course.kind, cancel)
-                if told is not None and not calibration.tells({"article_tells": told}):
+            if course.attempts:
+                may_answer, telling = self._tells(course, candidate, calibration, cancel)
+                if not may_answer:
                     continue
             for piece in attempt(
                 self.engine,
@@ -211,15 +206,19 @@ class Answering:
         yield Finished(replace(answer, conflicts=composed.conflicts, suggestions=suggestions))
 
     def _tells(
-        self, course: _Course, candidate: Candidate, cancel: threading.Event | None
-    ) -> tuple[Telling, ...] | None:
-        """What a further candidate's sentences tell, before it is read; None where that cannot be known."""
+        self, course: _Course, candidate: Candidate, calibration: Calibration, cancel: threading.Event | None
+    ) -> tuple[bool, tuple[Telling, ...] | None]:
+        """Whether a further candidate may answer, and what its sentences tell where they were asked: before it is read, or with
+        an adapter of the whole of it, which tells more and costs no more once it was read. What cannot be known may be."""
+        reading, asked = candidate.reading, course.standalone.text
+        if not calibration.asks_sentences:
+            told = article_tells(self.engine, reading, asked, course.kind, cancel)
+            return told is None or calibration.tells({"article_tells": told}), None
         if course.kind == "yes_no":
-            return None
-        reading = candidate.reading
+            return True, None
         weights = Weights(s.read_as for s in reading.sentences)
-        asked = course.standalone.text
-        return find_telling(self.engine, reading, asked, weights, self.library.similarities, cancel) or None
+        telling = find_telling(self.engine, reading, asked, weights, self.library.similarities, cancel)
+        return not telling or answering(telling) is not None, telling or None
 
     def _accepted(self, course: _Course) -> list[Attempt]:
         return sorted((a for a in course.attempts if a.accepted), key=lambda a: -a.probability)

@@ -82,12 +82,16 @@ def _beside(statements: Sequence[Statement], best: Attempt, question: str) -> tu
     if "partly" not in labels or "supported" in labels or not best.evidence.sentences:
         return ()
     made = _in_its_words(best)
-    cited = {(c.start, c.end) for s in statements for c in s.citations}
-    told = all((c.start, c.end) in cited for c in made.citations)
+    told = all((c.start, c.end) in _cited(statements) for c in made.citations)
     doubted = any(s.doubts for s in statements)
     if all(any(stands_in(c.quote, s.text) for s in statements) for c in made.citations):
         return ()  # the draft is the article's own words
     return () if told and not doubted and kind_of(question) != "quote" else (made,)
+
+
+def _cited(statements: Sequence[Statement]) -> frozenset[tuple[int, int]]:
+    """Where the words stand that these statements cite, of one article."""
+    return frozenset((c.start, c.end) for s in statements for c in s.citations)
 
 
 _CORRECTION = re.compile(r"\W*(?:correction|clarification)\b", re.IGNORECASE)
@@ -98,7 +102,7 @@ _REST_OF_CORRECTION = 2
 def _what_is_right(statements: Sequence[Statement], best: Attempt) -> tuple[Statement, ...]:
     """The article's words behind the first ones of a correction: those tell what was wrong, these what is right."""
     article, sentences = best.reading.article, best.reading.sentences
-    cited = {(c.start, c.end) for s in statements for c in s.citations}
+    cited = _cited(statements)
     opening = next(
         (at for at, s in enumerate(sentences) if (s.start, s.end) in cited and _CORRECTION.match(s.text)),
         None,
